@@ -1,0 +1,150 @@
+"""One cell of a suite: everything that decides its numbers, and the ids made of it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from bench.specs import AnyDatasetSpec, AugmentationSpec, DatasetSpec, EvalSpec, ModelSpec, ProfileSpec, TrainSpec
+
+TRAIN_PROTOCOL = 1
+"""Raised whenever the same spec would train to other weights."""
+EVAL_PROTOCOL = 1
+"""Raised whenever the same weights would get other scores."""
+PROFILE_PROTOCOL = 1
+"""Raised whenever speed or cost is measured in another way."""
+
+_MODEL: TypeAdapter[Any] = TypeAdapter(ModelSpec)
+_DATASET: TypeAdapter[Any] = TypeAdapter(AnyDatasetSpec)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A model, a data set, an augmentation, a share of the data and a seed, with the recipe for each stage.
+
+    Labels are the names the suite gives; they are shown, and never hashed. ``fingerprints`` holds the content hash of each
+    split once the data has been seen; without it a cell has no id yet.
+    """
+
+    model_label: str
+    dataset_label: str
+    augmentation_label: str
+    model: Any
+    dataset: DatasetSpec
+    augmentation: AugmentationSpec
+    fraction: float
+    seed: int
+    train: TrainSpec
+    eval: EvalSpec
+    profile: ProfileSpec | None
+    axes: tuple[tuple[str, Any], ...] = ()
+    """Further axes of the matrix, as (dotted field, value)."""
+    fingerprints: Mapping[str, str] | None = field(default=None, compare=False)
+
+    @cached_property
+    def parts(self) -> dict[str, dict[str, Any]]:
+        """What each id is made of: the fields that decide training, evaluation and profile, as plain data."""
+        assert self.fingerprints is not None, "a cell has an id only once its data has been fingerprinted"
+        data = self.dataset.model_dump(mode="json")
+        test = data.pop("test")
+        model = self.model.model_dump(mode="json")
+        splits = {split: self.fingerprints[split] for split in (self.dataset.train, self.dataset.val) if split}
+        train = {
+            "protocol": TRAIN_PROTOCOL,
+            "model": model,
+            "dataset": data,
+            "data": splits,
+            "augmentation": self.augmentation.model_dump(mode="json"),
+            "fraction": self.fraction,
+            "seed": self.seed,
+            "train": self.train.model_dump(mode="json"),
+        }
+        scored = {
+            "protocol": EVAL_PROTOCOL,
+            "test": test,
+            "data": self.fingerprints[test],
+            "eval": self.eval.model_dump(mode="json"),
+        }
+        profile = None if self.profile is None else self.profile.model_dump(mode="json")
+        return {"train": train, "eval": scored, "profile": {"protocol": PROFILE_PROTOCOL, "profile": profile}}
+
+    @cached_property
+    def id(self) -> str:
+        """``<train>-<eval>-<profile>``: cells that share a training share the first part, and so its checkpoint."""
+        digests = {name: digest(part) for name, part in self.parts.items()}
+        return f"{digests['train'][:12]}-{digests['eval'][:4]}-{digests['profile'][:4]}"
+
+    @property
+    def train_id(self) -> str:
+        """The part of the id that names the training."""
+        return self.id.partition("-")[0]
+
+    @property
+    def label(self) -> str:
+        """The cell's name for people: model, data set, and whatever sets it apart."""
+        extra = [] if self.augmentation_label == "none" else [self.augmentation_label]
+        extra += [] if self.fraction == 1 else [f"{self.fraction:.4g} of the data"]
+        extra += [f"{path}={value}" for path, value in self.axes]
+        return " · ".join([self.model_label, self.dataset_label, *extra, f"seed {self.seed}"])
+
+    @property
+    def group(self) -> tuple[Any, ...]:
+        """What the cells of one leaderboard row have in common: everything but the seed."""
+        return (self.dataset_label, self.model_label, self.augmentation_label, self.fraction, self.axes)
+
+    def seen(self, fingerprints: Mapping[str, str]) -> "Cell":
+        """The same cell, its data fingerprinted."""
+        return replace(self, fingerprints=dict(fingerprints))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data from which `cell_from_json` makes an equal cell."""
+        return {
+            "labels": {"model": self.model_label, "dataset": self.dataset_label, "augmentation": self.augmentation_label},
+            "model": self.model.model_dump(mode="json"),
+            "dataset": self.dataset.model_dump(mode="json"),
+            "augmentation": self.augmentation.model_dump(mode="json"),
+            "fraction": self.fraction,
+            "seed": self.seed,
+            "train": self.train.model_dump(mode="json"),
+            "eval": self.eval.model_dump(mode="json"),
+            "profile": None if self.profile is None else self.profile.model_dump(mode="json"),
+            "axes": [list(axis) for axis in self.axes],
+            "fingerprints": None if self.fingerprints is None else dict(self.fingerprints),
+        }
+
+
+def cell_from_json(data: Mapping[str, Any]) -> Cell:
+    """The inverse of `Cell.to_json`; raises pydantic's ValidationError or KeyError for what is not a cell."""
+    return Cell(
+        model_label=data["labels"]["model"],
+        dataset_label=data["labels"]["dataset"],
+        augmentation_label=data["labels"]["augmentation"],
+        model=_MODEL.validate_python(data["model"]),
+        dataset=_DATASET.validate_python(data["dataset"]),
+        augmentation=AugmentationSpec.model_validate(data["augmentation"]),
+        fraction=data["fraction"],
+        seed=data["seed"],
+        train=TrainSpec.model_validate(data["train"]),
+        eval=EvalSpec.model_validate(data["eval"]),
+        profile=None if data["profile"] is None else ProfileSpec.model_validate(data["profile"]),
+        axes=tuple((path, value) for path, value in data["axes"]),
+        fingerprints=data["fingerprints"],
+    )
+
+
+def digest(data: Any) -> str:
+    """SHA-256 of canonical JSON, in hexadecimal."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def differences(one: Any, other: Any, path: str = "") -> list[tuple[str, Any, Any]]:
+    """Every dotted field in which two pieces of plain data differ, with both values."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        keys = list(dict.fromkeys([*one, *other]))
+        return [row for key in keys for row in differences(one.get(key), other.get(key), f"{path}.{key}" if path else str(key))]
+    return [] if one == other else [(path, one, other)]

@@ -1,0 +1,109 @@
+"""Checkpoints that survive a kill: written beside and renamed, the last two kept, loaded without unpickling code."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+LAST, PREVIOUS, FINAL = "last.pt", "previous.pt", "final.pt"
+
+
+@dataclass
+class TrainState:
+    """Everything a training needs to go on: randomness is a function of (seed, step) and needs no saving."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    step: int = 0
+    """Steps done."""
+    loss_sum: Tensor = field(default_factory=lambda: torch.zeros(()))
+    """Sum of the losses since the last log line."""
+    best: dict[str, float] | None = None
+    """``step`` and ``score`` of the best validation so far."""
+    saved_best: int | None = None
+    """Step of the best weights that the newest checkpoint on disk refers to."""
+
+
+def best_name(step: int) -> str:
+    """File of the weights that were best at a step; the name holds the step so that an older checkpoint still finds its own."""
+    return f"best-{step:08d}.pt"
+
+
+def save(folder: Path, state: TrainState) -> None:
+    """Write ``last.pt``, keep the one before as ``previous.pt``, drop best weights neither refers to."""
+    saved = {
+        "step": state.step,
+        "loss_sum": state.loss_sum,
+        "best": state.best,
+        "model": state.model.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+    }
+    beside = folder / f".{LAST}.tmp"
+    torch.save(saved, beside)
+    if (folder / LAST).exists():
+        (folder / LAST).replace(folder / PREVIOUS)
+    beside.replace(folder / LAST)
+    _drop_unused_best(folder, state)
+
+
+def resume(folder: Path, state: TrainState) -> list[str]:
+    """Load the newest readable checkpoint into ``state``; returns a sentence for each one that was damaged.
+
+    With no readable checkpoint the state stays as it was, and training begins at its first step.
+    """
+    notes = []
+    for name in (LAST, PREVIOUS):
+        path = folder / name
+        if not path.exists():
+            continue
+        try:
+            saved = _load(path, state)
+            if saved["best"] and not (folder / best_name(int(saved["best"]["step"]))).exists():
+                raise FileNotFoundError(best_name(int(saved["best"]["step"])))
+            state.model.load_state_dict(saved["model"])
+            state.optimizer.load_state_dict(saved["optimizer"])
+        except Exception as error:  # a damaged archive raises whatever its bytes happen to break
+            notes.append(f"{path} is damaged ({type(error).__name__}) and was passed over")
+            continue
+        state.step, state.loss_sum, state.best = saved["step"], saved["loss_sum"], saved["best"]
+        state.saved_best = int(saved["best"]["step"]) if saved["best"] else None
+        return notes
+    return notes
+
+
+def save_weights(path: Path, model: nn.Module) -> None:
+    """Write a model's weights alone, whole or not at all."""
+    beside = path.with_name(f".{path.name}.tmp")
+    torch.save(model.state_dict(), beside)
+    beside.replace(path)
+
+
+def load_weights(path: Path, model: nn.Module) -> None:
+    """Load what `save_weights` wrote."""
+    device = next(model.parameters()).device
+    model.load_state_dict(torch.load(path, map_location=device, weights_only=True))
+
+
+def finish(folder: Path) -> None:
+    """Remove what only an unfinished training needs."""
+    for name in (LAST, PREVIOUS, f".{LAST}.tmp"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _load(path: Path, state: TrainState) -> Mapping[str, Any]:
+    device = next(state.model.parameters()).device
+    saved: Mapping[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    return saved
+
+
+def _drop_unused_best(folder: Path, state: TrainState) -> None:
+    """Keep the best weights that the two checkpoints on disk refer to, and no others."""
+    newest = int(state.best["step"]) if state.best else None
+    used = {best_name(step) for step in (newest, state.saved_best) if step is not None}
+    for file in folder.glob("best-*.pt"):
+        if file.name not in used:
+            file.unlink()
+    state.saved_best = newest

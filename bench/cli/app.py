@@ -1,0 +1,44 @@
+"""The typer application, and the commands in it."""
+
+import typer
+
+from bench import __version__
+from bench.cli import look, results, run
+
+EPILOG = (
+    "Exit codes: 0 done · 1 findings · 2 your input · 3 some cells failed · 75 interrupted, run again to go on.  "
+    "BENCH_STORE and BENCH_DATA set --store and --data-root."
+)
+app = typer.Typer(
+    name="bench",
+    help="Compare segmentation networks over output stride, augmentation and amount of data.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (
+    run.run,
+    run.plan,
+    run.sync,
+    results.leaderboard,
+    results.export,
+    look.status,
+    look.why,
+    look.schema,
+    look.dashboard,
+):
+    app.command()(command)
+app.command(name="list")(look.list_)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _common(version: bool = typer.Option(False, "--version", help="Print the version.", callback=_version, is_eager=True)) -> None:
+    pass

@@ -1,0 +1,163 @@
+"""`bench status`, `why`, `list`, `schema`, `dashboard`."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.cell import Cell, cell_from_json, differences
+from bench.cli.options import DATA, STORE, DataOption, JsonOption, SetOption, SmokeOption, StoreOption, SuiteArgument, open_suite
+from bench.cli.printing import cell_row, print_json, print_table, say
+from bench.curve import read_curve
+from bench.data import DATASETS
+from bench.errors import BenchError, nearest
+from bench.metrics import METRICS
+from bench.models import MODELS
+from bench.plan import describe
+from bench.store import Store, read_json
+
+
+def status(
+    suite: SuiteArgument,
+    settings: SetOption = [],  # noqa: B006  typer reads the default and never changes it
+    smoke: SmokeOption = False,
+    as_json: JsonOption = False,
+    store: StoreOption = STORE,
+    data_root: DataOption = DATA,
+) -> None:
+    """Print how far each cell of a suite has come; exit code 3 when some failed."""
+    opened = open_suite(suite, store, data_root, settings, smoke)
+    rows = []
+    for cell in opened.plan.cells:
+        state, reason = describe(cell, opened.store)
+        lines = read_curve(opened.store.folder(cell.id) / "curve.jsonl") if state != "new" else []
+        step = max((line["step"] for line in lines), default=0)
+        detail = reason if state == "failed" else ""
+        rows.append({"id": cell.id, **cell_row(cell), "state": state, "step": step, "steps": cell.train.steps, "detail": detail})
+    rows += [
+        {"id": None, **cell_row(cell), "state": "no data", "step": 0, "steps": cell.train.steps, "detail": ""}
+        for cell, _ in opened.plan.blocked
+    ]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(rows, title=opened.suite.name, drop_constant=("fraction", "augmentation", "dataset", "detail"))
+        say(", ".join(f"{count} {state}" for state, count in Counter(row["state"] for row in rows).items()))
+    raise typer.Exit(3 if any(row["state"] == "failed" for row in rows) else 0)
+
+
+def why(
+    cell: Annotated[str, typer.Argument(help="Beginning of a cell's id.")],
+    other: Annotated[str | None, typer.Argument(help="Another cell's. Unset: the most similar one in the store.")] = None,
+    as_json: JsonOption = False,
+    store: StoreOption = STORE,
+) -> None:
+    """Say which fields make two cells different, and so which of training, scoring and profile they share."""
+    place = Store(store)
+    one = _recorded(place, place.find(cell))
+    two = _recorded(place, place.find(other)) if other else _most_similar(place, one)
+    rows = []
+    for stage in ("train", "eval", "profile"):
+        for path, mine, theirs in differences(one.parts[stage], two.parts[stage]):
+            rows.append({"stage": stage, "field": path.removeprefix(f"{stage}."), one.id: mine, two.id: theirs})
+    if as_json:
+        print_json(rows)
+        return
+    say(f"{one.id}  {one.label}\n{two.id}  {two.label}")
+    if rows:
+        print_table([{key: value if isinstance(value, (int, float)) else str(value) for key, value in row.items()} for row in rows])
+    else:
+        say("Nothing that decides a number is different.")
+
+
+def _recorded(store: Store, cell_id: str) -> Cell:
+    path = store.folder(cell_id) / "cell.json"
+    try:
+        return cell_from_json(read_json(path))
+    except (KeyError, TypeError, ValueError) as error:
+        raise BenchError(f"{path}: not a cell of this version: {str(error).splitlines()[0]}") from None
+
+
+def _most_similar(store: Store, cell: Cell) -> Cell:
+    others = [
+        _recorded(store, each.name) for each in sorted((store.root / "cells").iterdir()) if each.is_dir() and each.name != cell.id
+    ]
+    if not others:
+        raise BenchError(f"{cell.id} is the only cell in {store.root}; run another suite, or name two cells")
+    return min(others, key=lambda other: (len(differences(cell.parts, other.parts)), other.id))
+
+
+def list_(
+    what: Annotated[str, typer.Argument(help="models, datasets, metrics or suites.", metavar="KIND")],
+    as_json: JsonOption = False,
+) -> None:
+    """Print what there is: models, datasets, metrics or suites."""
+    kinds: dict[str, Any] = {"models": _models, "datasets": _datasets, "metrics": _metrics, "suites": _suites}
+    if what not in kinds:
+        raise BenchError(f"bench list {what}: unknown kind.{nearest(what, kinds)} It is one of {', '.join(kinds)}.")
+    rows = kinds[what]()
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(rows)
+
+
+def _models() -> list[dict[str, Any]]:
+    return [{"name": name, "summary": entry.summary, "paper": entry.paper} for name, entry in MODELS.items()]
+
+
+def _datasets() -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "classes": entry.num_classes,
+            "splits": ", ".join(f"{split} {size if size is not None else '(any)'}" for split, size in entry.splits.items()),
+            "license": entry.license,
+            "paper": entry.paper,
+        }
+        for name, entry in DATASETS.items()
+    ]
+
+
+def _metrics() -> list[dict[str, Any]]:
+    return [
+        {"name": name, "unit": entry.unit, "better": "higher" if entry.higher_is_better else "lower", "summary": entry.summary}
+        for name, entry in METRICS.items()
+    ]
+
+
+def _suites() -> list[dict[str, Any]]:
+    from bench.suite import load_suite
+
+    rows = []
+    for path in sorted(Path("suites").glob("*.yaml")):
+        try:
+            rows.append({"name": path.stem, "title": load_suite(path).title})
+        except BenchError as error:
+            rows.append({"name": path.stem, "title": f"cannot be read: {str(error).splitlines()[0]}"})
+    return rows
+
+
+def schema() -> None:
+    """Print the JSON Schema of suite files, for editors."""
+    from bench.suite import schema as text
+
+    print(text(), end="")
+
+
+def dashboard(
+    store: StoreOption = STORE,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on this machine.")] = 8501,
+    headless: Annotated[bool, typer.Option("--headless", help="Open no browser.")] = False,
+) -> None:
+    """Open the dashboard on a store; it listens on this machine only."""
+    import dashboard as package
+
+    script = Path(package.__file__).parent / "app.py"
+    flags = ["--server.address=127.0.0.1", f"--server.port={port}", f"--server.headless={str(headless).lower()}"]
+    command = [sys.executable, "-m", "streamlit", "run", str(script), *flags, "--browser.gatherUsageStats=false"]
+    raise typer.Exit(subprocess.call(command, env={**os.environ, "BENCH_STORE": str(store.resolve())}))

@@ -1,0 +1,58 @@
+"""How commands print: plain lines, JSON, and tables that a pipe can read too."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bench.cell import Cell
+
+Row = Mapping[str, Any]
+
+
+def say(text: str) -> None:
+    """One line for a person, on standard error, so that standard output stays a command's product."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_json(rows: Any) -> None:
+    """Print plain data as JSON."""
+    print(json.dumps(rows, indent=1, allow_nan=False))
+
+
+def cell_row(cell: Cell) -> dict[str, Any]:
+    """The columns that name a cell."""
+    named = {"dataset": cell.dataset_label, "model": cell.model_label, "augmentation": cell.augmentation_label}
+    return {**named, **dict(cell.axes), "fraction": round(cell.fraction, 6), "seed": cell.seed}
+
+
+def print_table(rows: Sequence[Row], title: str = "", drop_constant: Iterable[str] = ()) -> None:
+    """A table of plain rows; columns named in ``drop_constant`` are left out when they say the same in every row."""
+    from rich.table import Table
+
+    if not rows:
+        say("Nothing to show.")
+        return
+    dropped = {key for key in drop_constant if len(rows) > 1 and len({str(row.get(key)) for row in rows}) == 1}
+    columns = [key for key in rows[0] if key not in dropped]
+    numeric = {key for key in columns if all(isinstance(row.get(key), (int, float, type(None))) for row in rows)}
+    table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for key in columns:
+        table.add_column(key.replace("_", " "), justify="right" if key in numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_text(row.get(key)) for key in columns))
+    console().print(table)
+
+
+def console() -> Any:
+    """Standard output; wide when it is not a terminal, so that nothing is cut off in a file or a pipe."""
+    from rich.console import Console
+
+    wide = None if sys.stdout.isatty() else 200
+    return Console(width=wide, markup=False, highlight=False, soft_wrap=False)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:g}" if isinstance(value, float) else str(value)

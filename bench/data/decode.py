@@ -1,0 +1,126 @@
+"""Files to arrays: an image as (H, W, 3) uint8 RGB, a label as (H, W) uint8 class ids with void as 255.
+
+Two things a picture viewer does are left out. EXIF orientation is not applied, because labels are drawn on the stored pixel grid
+and carry no such tag: turning the photograph alone would part the two. Colour profiles are not applied, because the published
+readers do not.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from bench.data.samples import Sample
+from bench.errors import BenchError
+from bench.registry import DatasetEntry
+from bench.specs import DatasetSpec, Size
+
+VOID = 255
+Array = NDArray[np.uint8]
+Pair = tuple[Array, Array]
+
+COLOUR_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+LABEL_MODES = ("P", "L")
+
+
+def files(sample: Sample, entry: DatasetEntry, spec: DatasetSpec) -> Pair:
+    """The image (H, W, 3) and label (H, W) of a sample that has one file each, at the size the spec asks for.
+
+    Raises BenchError naming the file for anything that is not a readable pair of one size with labels in range.
+    """
+    if len(sample.files) != 2:
+        raise BenchError(
+            f"sample {sample.id!r} of {spec.name!r} has {len(sample.files)} files; this reader needs an image and its label."
+        )
+    image, label = read_image(sample.files[0]), read_label(sample.files[1], entry)
+    if image.shape[:2] != label.shape:
+        sizes = [f"{height}x{width}" for height, width in (image.shape[:2], label.shape)]
+        raise BenchError(
+            f"{sample.files[0]}: is {sizes[0]} (height x width), but its label {sample.files[1]} is {sizes[1]}. "
+            "Both must be on one pixel grid; unpack the data set again, or undo the rotation or scaling of one of them."
+        )
+    return resize(image, label, spec.resize) if spec.resize else (image, label)
+
+
+def read_image(path: Path) -> Array:
+    """An image file as (H, W, 3) uint8 RGB: grey is repeated, transparency dropped; raises BenchError for deeper greys."""
+    picture = _opened(path)
+    if picture.mode not in COLOUR_MODES:
+        raise BenchError(
+            f"{path}: has {picture.mode!r} pixels, deeper than 8 bits. Which of their values are black and white is not for "
+            "a reader to guess: convert the images to 8 bits with a fixed range first."
+        )
+    return np.array(picture.convert("RGB"))
+
+
+def read_label(path: Path, entry: DatasetEntry) -> Array:
+    """A label file as (H, W) uint8 class ids with the data set's void as 255; raises BenchError for values that are no class."""
+    picture = _opened(path)
+    if picture.mode not in LABEL_MODES:
+        raise BenchError(
+            f"{path}: has {picture.mode!r} pixels; a label holds one class id a pixel, in 8 bits with a palette (P) or without "
+            "(L). If it holds colours, convert them to ids first."
+        )
+    return to_ids(np.array(picture), entry, path)
+
+
+def to_ids(label: Array, entry: DatasetEntry, path: Path) -> Array:
+    """Label values as they are on disk, (H, W) uint8, with void mapped to 255; raises BenchError for a value that is no class."""
+    counts = np.bincount(label.ravel(), minlength=256)
+    counts[: entry.num_classes] = 0
+    if entry.ignore_index is not None:
+        counts[entry.ignore_index] = 0
+    if counts.any():
+        value = int(counts.argmax())
+        void = "no value means void" if entry.ignore_index is None else f"void is {entry.ignore_index}"
+        raise BenchError(
+            f"{path}: {counts[value]} pixels have the label {value}, which is no class: "
+            f"they are 0 to {entry.num_classes - 1}, {void}. Correct the file, or unpack the data set again."
+        )
+    if entry.ignore_index in (None, VOID):
+        return label
+    return np.where(label == entry.ignore_index, np.uint8(VOID), label)
+
+
+def resize(image: Array, label: Array, size: Size) -> Pair:
+    """Bring both to (height, width): the image by area where it shrinks and linearly where it grows, the label to the nearest.
+
+    Both share one geometry: the outer edges of the first and the last pixel stay where they are.
+    """
+    height, width = size
+    old_height, old_width = label.shape
+    sums = image.astype(np.int64)
+    if height < old_height:
+        sums = _area_sums(sums, height)
+    if width < old_width:
+        sums = _area_sums(sums.swapaxes(0, 1), width).swapaxes(0, 1)
+    weight = (old_height if height < old_height else 1) * (old_width if width < old_width else 1)
+    shrunk = Image.fromarray(((sums + weight // 2) // weight).astype(np.uint8))
+    rows, columns = _centres(height, old_height), _centres(width, old_width)
+    return np.array(shrunk.resize((width, height), Image.Resampling.BILINEAR)), label[rows[:, None], columns]
+
+
+def _area_sums(values: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """Exact averages over ``size`` equal stretches of the first axis, times its old length so that they stay whole numbers."""
+    length = len(values)
+    whole, part = np.divmod(np.arange(size + 1) * length, size)
+    before = np.concatenate([np.zeros_like(values[:1]), np.cumsum(values, axis=0)])
+    edge = np.append(values, values[-1:], axis=0)[whole]
+    return np.diff(before[whole] * size + edge * part[:, None, None], axis=0)
+
+
+def _centres(size: int, old: int) -> NDArray[np.int64]:
+    """The old pixel under the centre of every new one."""
+    return (2 * np.arange(size) + 1) * old // (2 * size)
+
+
+def _opened(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as picture:
+            picture.load()
+            return picture
+    except FileNotFoundError:
+        raise BenchError(f"{path}: is not there. Unpack the data set again.") from None
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise BenchError(f"{path}: cannot be read as an image: {error}. Unpack or download this file again.") from None

@@ -1,0 +1,91 @@
+"""The images of a split, by name and file: what every reader returns, and the errors every reader raises."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import BenchError, nearest
+from bench.registry import DatasetEntry, load
+from bench.specs import DatasetSpec
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image and its label: files to read, or a number to generate from."""
+
+    id: str
+    files: tuple[Path, ...] = ()
+    """The image, then the label, then whatever else the data set's own decoder reads."""
+    index: int = 0
+
+
+def list_samples(entry: DatasetEntry, root: Path, spec: DatasetSpec, split: str) -> list[Sample]:
+    """The samples of a split below the data root, in the order of the data set's list.
+
+    Raises BenchError for a split the data set does not have, for files that are not there and for a split without images.
+    """
+    if split not in entry.splits:
+        raise BenchError(
+            f"data set {spec.name!r} has no split {split!r}.{nearest(split, entry.splits)} It has {', '.join(entry.splits)}."
+        )
+    samples: list[Sample] = load(entry.samples)(root, split, spec)
+    if not samples:
+        raise BenchError(
+            f"the split {split!r} of data set {spec.name!r} below {root} has no images. Choose another, or fill its list."
+        )
+    return samples
+
+
+def missing(name: str, root: Path, lacking: Path) -> BenchError:
+    """The error for a data set that is not below the data root, or not all of it: what is missing, how to get it, where it goes."""
+    from bench.data import DATASETS  # the table is read when needed: it names the readers, and they import this module
+
+    entry = DATASETS.get(name)
+    obtain = entry.obtain if entry else "see the data set's own page"
+    return BenchError(
+        f"data set {name!r} is not complete below the data root {root}:\n"
+        f"  missing    {lacking}\n"
+        f"  get it     {obtain}\n"
+        f"  data root  name another with --data-root DIR or BENCH_DATA"
+    )
+
+
+def require(folders: Iterable[Path], name: str, root: Path) -> None:
+    """Raise `missing` for the first of some files or folders that does not exist."""
+    for path in folders:
+        if not path.exists():
+            raise missing(name, root, path)
+
+
+def listed(path: Path, name: str, root: Path) -> list[str]:
+    """The lines of a split's list without the empty ones; raises BenchError for a list that is missing or no text."""
+    require([path], name, root)
+    try:
+        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise BenchError(f"{path}: the list of the split cannot be read: {error}. Fetch it again.") from None
+
+
+def paired(ids: list[str], files: Callable[[str], tuple[Path, Path]], source: Path) -> list[Sample]:
+    """One sample for every id, its (image, label) given by ``files``; folders are listed once rather than files probed one by one.
+
+    Raises BenchError for an id that the list ``source`` names twice, and for a file that it promises and the folder lacks.
+    """
+    repeated = [each for each, times in Counter(ids).items() if times > 1]
+    if repeated:
+        raise BenchError(f"{source}: names {repeated[0]!r} more than once, and it would weigh double. Remove the surplus lines.")
+    samples = [Sample(id=each, files=files(each)) for each in ids]
+    present = {folder: _names(folder) for folder in {file.parent for sample in samples for file in sample.files}}
+    for sample in samples:
+        for kind, file in zip(("image", "label"), sample.files, strict=True):
+            if file.name not in present[file.parent]:
+                raise BenchError(f"{file}: this {kind} is named in {source} and is not there. Unpack the data set again.")
+    return samples
+
+
+def _names(folder: Path) -> set[str]:
+    try:
+        return {file.name for file in folder.iterdir()}
+    except OSError as error:
+        raise BenchError(f"{folder}: cannot be listed: {error.strerror}. It must be a folder you may read.") from None

@@ -1,0 +1,158 @@
+"""One `bench run`: survey, check, prepare, run what is pending, mirror. Knows no terminal; a view watches."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from bench.cell import Cell
+from bench.data import DATASETS
+from bench.data.prepare import cache_folder, prepare
+from bench.errors import BenchError
+from bench.job import Job
+from bench.plan import Plan, check, roles
+from bench.registry import load
+from bench.runners import RUNNERS
+from bench.runners.local import preflight
+from bench.store import Store, split_key
+
+HOPELESS = ("diverged", "oom")
+"""Failures that the same cell on the same machine would repeat: run again only when asked to."""
+
+
+class View(Protocol):
+    """What watches a run."""
+
+    def preparing(self, name: str, done: int, total: int) -> None:
+        """A data set is being decoded."""
+
+    def begin(self, plan: Plan, jobs: list[Job]) -> None:
+        """All is checked and prepared."""
+
+    def event(self, kind: str, job: Job, details: dict[str, object]) -> None:
+        """Something happened to a cell."""
+
+    def note(self, text: str) -> None:
+        """Something to know that stops nothing."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run, in nothing that changes a number."""
+
+    data_root: Path
+    tracking_uri: str | None
+    """None for no mirror."""
+    retry: bool = False
+    only: str | None = None
+    """Beginning of the id of the one cell to run."""
+    threads: int | None = None
+    checkpoint_every_s: float = 120.0
+    devices: tuple[str, ...] = ()
+    """Devices to use; empty: all GPUs, or the CPU."""
+
+
+def pending(plan: Plan, store: Store, options: Options) -> list[Cell]:
+    """The cells a run would take up: all but the finished and the hopeless."""
+    chosen = [cell for cell in plan.cells if cell.id.startswith(options.only or "")]
+    if options.only and not chosen:
+        raise BenchError(f"--cell {options.only}: no cell of this suite has such an id. `bench plan SUITE` prints them.")
+    return [cell for cell in chosen if _wanted(cell, store, options.retry)]
+
+
+def _wanted(cell: Cell, store: Store, retry: bool) -> bool:
+    state = store.state(cell.id)
+    failure = store.failure(cell.id) if state == "failed" else None
+    return state != "finished" and (retry or failure is None or failure.cause not in HOPELESS)
+
+
+def drive(
+    name: str, source: Path, plan: Plan, store: Store, options: Options, view: View, stopping: Callable[[], int]
+) -> dict[str, str]:
+    """Run what is pending; returns the outcome by cell id. Nothing is trained before all of it has been checked."""
+    if plan.blocked:
+        raise BenchError("\n".join(plan.missing()))
+    todo = pending(plan, store, options)
+    if not todo:
+        return {}
+    store.writable()
+    check(plan.cells)
+    jobs = [_job(cell, plan, store, options, view) for cell in todo]
+    devices = preflight(jobs)
+    devices = list(options.devices) or devices
+    for cell in todo:
+        (store.folder(cell.id) / "failed.json").unlink(missing_ok=True)
+        store.open_cell(cell)
+    store.note_suite(name, source, plan.cells)
+    view.begin(plan, jobs)
+    mirror = _Mirror(store, options.tracking_uri, name, view)
+
+    def event(kind: str, job: Job, details: dict[str, object]) -> None:
+        view.event(kind, job, details)
+        if kind in ("start", "finished", "failed", "stopped"):
+            mirror.name(job.cell.id)
+
+    try:
+        outcome: dict[str, str] = load(RUNNERS["local"])(jobs, devices=devices, on_event=event, stopping=stopping)
+    finally:
+        mirror.end()
+    return outcome
+
+
+def _job(cell: Cell, plan: Plan, store: Store, options: Options, view: View) -> Job:
+    """A cell with its data prepared."""
+    entry, spec, caches = DATASETS[cell.dataset.name], cell.dataset, {}
+    assert cell.fingerprints is not None
+    for split in roles(cell).values():
+        folder = cache_folder(spec, split, cell.fingerprints[split], store.cache)
+        samples = plan.samples.get(split_key(cell, split))
+        if samples is None:
+            raise BenchError(
+                f"dataset {cell.dataset_label}: the data is not below {options.data_root}; only its earlier results are known here"
+            )
+        title = f"{cell.dataset_label} {split}"
+        prepare(samples, entry, spec, folder, progress=lambda done, total, title=title: view.preparing(title, done, total))  # type: ignore[misc]
+        caches[split] = folder
+    return Job(cell, store.root, caches, threads=options.threads, checkpoint_every_s=options.checkpoint_every_s)
+
+
+class _Mirror:
+    """The process that mirrors into MLflow while cells run; losing it loses nothing."""
+
+    def __init__(self, store: Store, uri: str | None, experiment: str, view: View) -> None:
+        self.view = view
+        self.process: subprocess.Popen[bytes] | None = None
+        if uri is None:
+            return
+        command = [sys.executable, "-m", "bench.tracking", str(store.root), uri, experiment]
+        self.log = (store.root / "mlflow.log").open("ab")
+        # A session of its own: Ctrl-C is for the driver, which closes the pipe when the last cell has saved.
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=self.log, stderr=self.log, start_new_session=True)
+
+    def name(self, cell_id: str) -> None:
+        """Tell the mirror of a cell that began or ended."""
+        if self.process and self.process.stdin:
+            try:
+                self.process.stdin.write(f"{cell_id}\n".encode())
+                self.process.stdin.flush()
+            except OSError:
+                self.process.stdin = None  # it has died; `end` says so
+
+    def end(self) -> None:
+        """Wait until the mirror has caught up, for a minute at most."""
+        if self.process is None:
+            return
+        if self.process.stdin:
+            self.process.stdin.close()
+        try:
+            code = self.process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            code = self.process.wait()
+        self.log.close()
+        if code:
+            self.view.note(
+                f"MLflow was not brought up to date (see {self.log.name}); no result is lost. `bench sync` completes the mirror."
+            )

@@ -1,0 +1,197 @@
+"""From a suite to its cells: product, minus `exclude`, plus `include`, then `overrides`."""
+
+import json
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from itertools import product
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from bench.cell import Cell
+from bench.data import DATASETS
+from bench.errors import BenchError, nearest, unknown
+from bench.explain import describe
+from bench.models import MODELS
+from bench.specs import AnyDatasetSpec, AugmentationSpec, EvalSpec, ModelSpec, ProfileSpec, TrainSpec
+from bench.suite import CELL_ROOTS, Suite
+from bench.yamlfile import KeyPath
+
+NAMED_AXES = ("dataset", "model", "augmentation", "fraction", "seed")
+_SPECS: dict[str, Any] = {
+    "model": TypeAdapter(ModelSpec),
+    "dataset": TypeAdapter(AnyDatasetSpec),
+    "augmentation": TypeAdapter(AugmentationSpec),
+    "train": TypeAdapter(TrainSpec),
+    "eval": TypeAdapter(EvalSpec),
+    "profile": TypeAdapter(ProfileSpec | None),
+}
+Values = dict[str, Any]
+_TABLES: dict[str, dict[str, Any]] = {"model": dict(MODELS), "dataset": dict(DATASETS), "augmentation": {"none": None}}
+
+
+def expand(suite: Suite) -> list[Cell]:
+    """All cells of a suite in the order of its axes, seeds innermost, each combination once.
+
+    Raises BenchError with file and line for a name no block and no table holds, and for a field or value a cell cannot have.
+    """
+    for label, dataset in suite.datasets.items():
+        if dataset.name not in DATASETS:
+            raise BenchError(f"{suite.place(('datasets', label, 'name'))}: {unknown('dataset', dataset.name, DATASETS)}")
+    matrix: dict[str, list[Any]] = {"augmentation": ["none"], "fraction": [1], "seed": [0], **suite.matrix}
+    order = [*NAMED_AXES[:-1], *(axis for axis in matrix if axis not in NAMED_AXES), "seed"]
+    for axis, values in matrix.items():
+        _known_axis(suite, axis, ("matrix", axis))
+        matrix[axis] = [_value(suite, axis, value, ("matrix", axis, index)) for index, value in enumerate(values)]
+    excluded = [_condition(suite, entry, ("exclude", index), matrix) for index, entry in enumerate(suite.exclude)]
+    combinations = [values for values in _products(matrix, order) if not any(matches(values) for matches in excluded)]
+    for index, entry in enumerate(suite.include):
+        wanted = {axis: _values(suite, axis, value, ("include", index, axis)) for axis, value in entry.items()}
+        combinations += _products({**matrix, **wanted}, order)
+    build = _Builder(suite, matrix)
+    unique = {json.dumps(values, sort_keys=True): values for values in combinations}
+    if not unique:
+        raise BenchError(f"{suite.place(('exclude',))}: exclude leaves no cell; take an entry out")
+    return [build.cell(values) for values in unique.values()]
+
+
+def _products(axes: dict[str, list[Any]], order: list[str]) -> Iterator[Values]:
+    names = [*(axis for axis in order if axis in axes), *(axis for axis in axes if axis not in order)]
+    for values in product(*(axes[name] for name in names)):
+        yield dict(zip(names, values, strict=True))
+
+
+def _known_axis(suite: Suite, axis: str, path: KeyPath) -> None:
+    if axis not in NAMED_AXES and axis.partition(".")[0] not in CELL_ROOTS:
+        hint = nearest(axis, [*NAMED_AXES, "model.stride", "train.lr", "train.steps"])
+        raise BenchError(f"{suite.place(path)}: unknown axis {axis!r}.{hint} Axes are {', '.join(NAMED_AXES)} and dotted fields.")
+
+
+def _values(suite: Suite, axis: str, given: Any, path: KeyPath) -> list[Any]:
+    """The values an entry gives for an axis: one, or a list of them."""
+    _known_axis(suite, axis, path)
+    many = given if isinstance(given, list) else [given]
+    return [_value(suite, axis, value, path) for value in many]
+
+
+def _value(suite: Suite, axis: str, value: Any, path: KeyPath) -> Any:
+    """Check one value of a named axis; dotted fields are checked with the cell they build."""
+    place = suite.place(path)
+    if axis in ("model", "dataset", "augmentation"):
+        blocks, table = getattr(suite, f"{axis}s"), _TABLES[axis]
+        if not isinstance(value, str) or (value not in blocks and value not in table):
+            known = [*blocks, *table]
+            where = f"It is neither below `{axis}s:` nor built in ({', '.join(table)})."
+            raise BenchError(f"{place}: unknown {axis} {value!r}.{nearest(value, known)} {where}")
+    elif axis == "fraction":
+        try:
+            number = float(Fraction(str(value)))
+        except (ValueError, ZeroDivisionError):
+            number = 0.0
+        if isinstance(value, bool) or not 0 < number <= 1:
+            raise BenchError(f"{place}: fraction: given {value!r}, expected a share above 0 and up to 1, such as 0.25 or 1/4")
+        return number
+    elif axis == "seed" and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+        raise BenchError(f"{place}: seed: given {value!r}, expected a whole number from 0")
+    return value
+
+
+def _condition(suite: Suite, entry: dict[str, Any], path: KeyPath, matrix: dict[str, Any]) -> Callable[[Values], bool]:
+    """A test whether a combination has one of the values an entry names for each of its axes."""
+    wanted = {axis: _values(suite, axis, given, (*path, axis)) for axis, given in entry.items()}
+    for axis in wanted:
+        if axis not in matrix:
+            raise BenchError(f"{suite.place((*path, axis))}: {axis!r} is no axis of this matrix ({', '.join(matrix)})")
+    return lambda values: all(values[axis] in options for axis, options in wanted.items())
+
+
+class _Builder:
+    """Builds cells, validating each distinct block once however many cells share it."""
+
+    def __init__(self, suite: Suite, matrix: dict[str, Any]) -> None:
+        self.suite = suite
+        self.base = {key: _plain(getattr(suite, key)) for key in ("train", "eval", "profile")}
+        self.overrides = [
+            (index, _condition(suite, override.when, ("overrides", index, "when"), matrix), override.set)
+            for index, override in enumerate(suite.overrides)
+        ]
+        self.known: dict[str, Any] = {}
+
+    def cell(self, values: Values) -> Cell:
+        """The cell of one combination of axis values."""
+        blocks = {**self.base, **{root: self.block(root, values[root]) for root in ("model", "dataset", "augmentation")}}
+        origin: dict[str, KeyPath] = {}
+        axes = {axis: value for axis, value in values.items() if axis not in NAMED_AXES}
+        for axis, value in axes.items():
+            self.assign(blocks, axis, value, origin, ("matrix", axis))
+        for index, matches, changes in self.overrides:
+            if matches(values):
+                for field, value in changes.items():
+                    self.assign(blocks, field, value, origin, ("overrides", index, "set", field))
+        specs = {root: self.validate(root, block, values, origin) for root, block in blocks.items()}
+        return Cell(
+            model_label=values["model"],
+            dataset_label=values["dataset"],
+            augmentation_label=values["augmentation"],
+            fraction=values["fraction"],
+            seed=values["seed"],
+            axes=tuple(axes.items()),
+            **{**specs, "dataset": self.with_roles(specs["dataset"], values)},
+        )
+
+    def block(self, root: str, label: str) -> Any:
+        """The raw block a label names; a name without a block is a table entry with its defaults."""
+        blocks = getattr(self.suite, f"{root}s")
+        if label in blocks:
+            return _plain(blocks[label])
+        return {} if root == "augmentation" else {"name": label}
+
+    def assign(self, blocks: dict[str, Any], field: str, value: Any, origin: dict[str, KeyPath], path: KeyPath) -> None:
+        """Set a dotted field, remembering where in the file that was asked for."""
+        root, _, key = field.partition(".")
+        if root not in CELL_ROOTS or not key or "." in key:
+            place = self.suite.place(path)
+            raise BenchError(
+                f"{place}: unknown field {field!r}; it is one of {', '.join(CELL_ROOTS)}, a dot, and a field of that block"
+            )
+        blocks[root] = {**(blocks[root] or {}), key: value}
+        origin[field] = path
+
+    def validate(self, root: str, block: Any, values: Values, origin: dict[str, KeyPath]) -> Any:
+        """The frozen spec of a raw block; errors point at the line that set the field."""
+        key = root + json.dumps(block, sort_keys=True, default=str)
+        if key not in self.known:
+            try:
+                self.known[key] = _SPECS[root].validate_python(block)
+            except ValidationError as error:
+                raise BenchError(self.explain(error, root, block, values, origin)) from None
+        return self.known[key]
+
+    def explain(self, error: ValidationError, root: str, block: Any, values: Values, origin: dict[str, KeyPath]) -> str:
+        """One line, at the override, axis or block that made the cell invalid."""
+        item = error.errors()[0]
+        # Locations of a union begin with the branch's name, which no file contains.
+        loc = [part for part in item["loc"] if not (root in ("model", "dataset") and part == item["loc"][0])]
+        field = str(loc[0]) if loc else ""
+        home: KeyPath = (f"{root}s", values[root]) if root in ("model", "dataset", "augmentation") else (root,)
+        path = origin.get(f"{root}.{field}") or next((origin[each] for each in origin if each.startswith(f"{root}.")), home)
+        known = {"name": block.get("name")} if isinstance(block, dict) else {}
+        shaped = {"models": {"_": known}, "datasets": {"_": known}, "augmentations": {"_": {}}}
+        spot: KeyPath = (f"{root}s", "_", *loc) if f"{root}s" in shaped else (root, *loc)
+        text = describe(spot, [dict(each) for each in error.errors()], shaped, Suite).replace(f"{root}s._", root)
+        return f"{self.suite.place(path)}: {text}"
+
+    def with_roles(self, dataset: Any, values: Values) -> Any:
+        """The data set with the splits it trains, chooses and reports on spelt out."""
+        path, entry = ("datasets", values["dataset"]), DATASETS[dataset.name]
+        roles = {role: getattr(dataset, role) or entry.roles[role] for role in ("train", "val", "test")}
+        for role, split in roles.items():
+            if split is not None and split not in entry.splits:
+                place = self.suite.place((*path, role))
+                known = f"{nearest(split, entry.splits)} It has {', '.join(entry.splits)}."
+                raise BenchError(f"{place}: {role}: dataset {dataset.name} has no split {split!r}.{known}")
+        return dataset.model_copy(update=roles)
+
+
+def _plain(spec: BaseModel | None) -> Any:
+    return None if spec is None else spec.model_dump(mode="json")

@@ -1,0 +1,98 @@
+"""From pydantic's errors to lines a person can act on: file, line, field, value given, nearest valid name."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from bench.errors import nearest
+from bench.models import MODELS
+from bench.specs import AugmentationSpec, DatasetSpec, EvalSpec, FcnSpec, PhantomSpec, ProfileSpec, TrainSpec, UnetSpec
+from bench.yamlfile import Document, KeyPath
+
+BLOCKS: dict[str, type[BaseModel]] = {"train": TrainSpec, "eval": EvalSpec, "profile": ProfileSpec}
+MODEL_SPECS: dict[str, type[BaseModel]] = {"fcn": FcnSpec, "unet": UnetSpec}
+
+
+def explain(error: ValidationError, document: Document, root: type[BaseModel]) -> str:
+    """One line a mistake in a file that ``root`` describes, each beginning ``file:line:``."""
+    found: dict[KeyPath, list[dict[str, Any]]] = {}
+    for item in error.errors():
+        found.setdefault(_in_file(item["loc"], document.data), []).append(dict(item))
+    return "\n".join(f"{document.place(path)}: {describe(path, items, document.data, root)}" for path, items in found.items())
+
+
+def describe(path: KeyPath, items: list[dict[str, Any]], data: Any, root: type[BaseModel]) -> str:
+    """What is wrong at one place; several items are the branches of one union."""
+    item, name = items[0], dotted(path)
+    kind = item["type"]
+    if kind == "extra_forbidden":
+        return f"{name}: unknown key {path[-1]!r}.{nearest(path[-1], _keys_at(path[:-1], data, root))}"
+    if kind == "missing":
+        return f"{name}: missing. Add `{path[-1]}:` here."
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        given = item["input"].get("name") if isinstance(item["input"], dict) else item["input"]
+        if given is None:
+            return f"{name}: missing `name:`, one of {', '.join(MODELS)}"
+        return f"{name}.name: unknown model {given!r}.{nearest(given, MODELS)} `bench list models` prints them all."
+    if kind == "too_short" and path[:1] == ("matrix",):
+        return f"{name}: the axis is empty; give it at least one value or leave it out"
+    if kind == "value_error":
+        return f"{name}: {item['msg'].removeprefix('Value error, ')}" if name else item["msg"].removeprefix("Value error, ")
+    wanted = " or ".join(dict.fromkeys(_plain(each["msg"]) for each in items))
+    names = re.findall(r"'([^']+)'", " ".join(str(each.get("ctx", {}).get("expected", "")) for each in items))
+    hint = nearest(item["input"], names) if isinstance(item["input"], str) else ""
+    return f"{name}: given {_short(item['input'])}, expected {wanted}.{hint}"
+
+
+def dotted(path: Iterable[str | int]) -> str:
+    """``overrides[0].set`` for a key path."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def _plain(message: str) -> str:
+    message = message.split(",")[0] if message.startswith("Input should be a valid") else message
+    message = re.sub(r"^(Input|Value) should ", "", message)
+    message = re.sub(r"^(be|have) ", "", message)
+    return message[0].lower() + message[1:] if message else message
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _in_file(loc: KeyPath, data: Any) -> KeyPath:
+    """The key path in the file of an error's location: the names of union branches are not in the file."""
+    path: list[str | int] = []
+    for position, part in enumerate(loc):
+        listed = isinstance(data, list) and isinstance(part, int) and part < len(data)
+        inside = listed or (isinstance(data, dict) and part in data)
+        if inside:
+            path.append(part)
+            data = data[part]
+        elif position == len(loc) - 1 and isinstance(data, dict):
+            path.append(part)
+    return tuple(path)
+
+
+def _keys_at(path: KeyPath, data: Any, root: type[BaseModel]) -> list[str]:
+    """The keys that are valid below a path of the file."""
+    match path:
+        case ():
+            return list(root.model_fields)
+        case (str() as block,) if block in BLOCKS:
+            return list(BLOCKS[block].model_fields)
+        case ("models", label):
+            return list(MODEL_SPECS[data["models"][label]["name"]].model_fields)
+        case ("datasets", label):
+            return list((PhantomSpec if data["datasets"][label].get("name") == "phantom" else DatasetSpec).model_fields)
+        case ("augmentations", _):
+            return list(AugmentationSpec.model_fields)
+        case ("overrides", int()):
+            return ["when", "set"]
+    return []

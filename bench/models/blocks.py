@@ -1,0 +1,45 @@
+"""The parts that more than one model is built of."""
+
+from collections.abc import Iterator
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def double_conv(channels: int, width: int, *, norm: bool = True) -> nn.Sequential:
+    """Two 3x3 convolutions with ReLU that keep the size: (B, channels, H, W) to (B, width, H, W)."""
+    return nn.Sequential(*_conv_relu(channels, width, norm), *_conv_relu(width, width, norm))
+
+
+def _conv_relu(channels: int, width: int, norm: bool) -> Iterator[nn.Module]:
+    # Batch normalisation has its own shift, so the convolution before it needs no bias.
+    yield nn.Conv2d(channels, width, 3, padding=1, bias=not norm)
+    if norm:
+        yield nn.BatchNorm2d(width)
+    yield nn.ReLU(inplace=True)
+
+
+def he_normal(module: nn.Module) -> None:
+    """Draw every convolution below from N(0, sqrt(2 / N)), N inputs a unit, with zero biases (He et al., arXiv 1502.01852).
+
+    A 2x2 transposed convolution of stride 2 reaches each output through one tap, so its N is its number of input channels.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d):
+            nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
+        elif isinstance(part, nn.ConvTranspose2d):
+            taps = part.kernel_size[0] * part.kernel_size[1] / (part.stride[0] * part.stride[1])
+            nn.init.normal_(part.weight, std=(2 / (part.in_channels / part.groups * taps)) ** 0.5)
+        elif isinstance(part, nn.BatchNorm2d):
+            part.reset_parameters()
+            continue
+        else:
+            continue
+        if part.bias is not None:
+            nn.init.zeros_(part.bias)
+
+
+def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
+    """Grow (B, C, H, W) at the bottom and the right with zeros, so that H and W are multiples; the grid's origin stays put."""
+    bottom, right = (-side % multiple for side in images.shape[-2:])
+    return F.pad(images, (0, right, 0, bottom)) if bottom or right else images

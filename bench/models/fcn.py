@@ -1,0 +1,99 @@
+"""Fully convolutional networks: Long, Shelhamer, Darrell, CVPR 2015, arXiv 1411.4038; PAMI 2017, arXiv 1605.06211.
+
+The modern form: every convolution keeps its size, so nothing is padded by 100 pixels and cropped again, and what is left of
+the paper's crop offsets is where each grid's first unit lies.
+"""
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from bench.models.blocks import he_normal, pad_to_multiple
+from bench.models.trunks import Tap, Trunk, build_trunk
+from bench.models.upsample import Upsample
+from bench.specs import FcnSpec
+
+
+def build(spec: FcnSpec, num_classes: int) -> "Fcn":
+    """FCN-32s, -16s or -8s by ``spec.stride``; raises BenchError for ImageNet weights that cannot be had."""
+    trunk, dense = build_trunk(spec)
+    width = spec.head_width or trunk.head_width
+    head = Head(trunk.taps[-1].channels, width, trunk.head_kernel, spec.dropout)
+    head.adopt(dense)
+    # The head scores in place of the last stage: same grid, its own width.
+    last = trunk.taps[-1]
+    taps = [*(tap for tap in trunk.taps[:-1] if tap.stride >= spec.stride), Tap(last.stride, width, last.centre_px)]
+    return Fcn(trunk, head, Decoder(taps, num_classes, learned=spec.upsampling == "learned", zero=spec.weights is not None))
+
+
+class Head(nn.Sequential):
+    """fc6 and fc7 as convolutions that keep the size: (B, channels, h, w) to (B, width, h, w)."""
+
+    def __init__(self, channels: int, width: int, kernel: int, dropout: float) -> None:
+        super().__init__()
+        self.fc6 = nn.Conv2d(channels, width, kernel, padding=kernel // 2)
+        self.relu6 = nn.ReLU(inplace=True)
+        self.drop6 = nn.Dropout(dropout)
+        self.fc7 = nn.Conv2d(width, width, 1)
+        self.relu7 = nn.ReLU(inplace=True)
+        self.drop7 = nn.Dropout(dropout)
+
+    def adopt(self, dense: list[nn.Linear]) -> None:
+        """Start from a classifier's dense layers, a window's weights each; from He's initialisation where they do not fit."""
+        convolutions = (self.fc6, self.fc7)
+        if [layer.weight.numel() for layer in dense] != [layer.weight.numel() for layer in convolutions]:
+            return he_normal(self)
+        for convolution, layer in zip(convolutions, dense, strict=True):
+            convolution.weight = nn.Parameter(layer.weight.detach().view_as(convolution.weight))
+            convolution.bias = nn.Parameter(layer.bias.detach())
+
+
+class Decoder(nn.Module):
+    """Scores every tap and adds them up from coarse to fine, then interpolates: {stride: features} to (B, C, H, W) logits.
+
+    With ``zero`` the score layers start at nothing, as in the paper, whose trunks are pretrained. Over a trunk that itself
+    starts from nothing they do not: gradients would not reach it at first, and FCN-8s lost a third of its mIoU on the phantom.
+    """
+
+    def __init__(self, taps: list[Tap], num_classes: int, *, learned: bool, zero: bool) -> None:
+        super().__init__()
+        taps = sorted(taps, key=lambda tap: tap.stride)
+        self.scores = nn.ModuleDict({str(tap.stride): nn.Conv2d(tap.channels, num_classes, 1) for tap in taps})
+        for parameter in self.scores.parameters() if zero else ():
+            nn.init.zeros_(parameter)
+        self.steps = nn.ModuleDict()
+        for fine, coarse in pairwise(taps):
+            offset = (coarse.centre_px - fine.centre_px) / fine.stride
+            step = Upsample(num_classes, coarse.stride // fine.stride, offset_px=offset, learned=learned)
+            self.steps[str(fine.stride)] = step
+        self.final = Upsample(num_classes, taps[0].stride, offset_px=taps[0].centre_px)
+
+    def forward(self, features: dict[int, Tensor]) -> Tensor:
+        """The sum of all scores on the finest tap's grid, brought to the size of the image."""
+        strides = sorted(map(int, self.scores), reverse=True)
+        scores = self.scores[str(strides[0])](features[strides[0]])
+        for stride in map(str, strides[1:]):
+            scores = self.steps[stride](scores) + self.scores[stride](features[int(stride)])
+        return self.final(scores)
+
+
+class Fcn(nn.Module):
+    """(B, 3, H, W) images to (B, C, H, W) logits at any H and W: padded to a multiple of the coarsest stride, then cropped.
+
+    ``trunk``, ``head`` and ``decoder`` run once each a pass, one after the other, and are all there is.
+    """
+
+    margin = 0
+
+    def __init__(self, trunk: Trunk, head: Head, decoder: Decoder) -> None:
+        super().__init__()
+        self.trunk, self.head, self.decoder = trunk, head, decoder
+        self.output_stride = min(map(int, decoder.scores))
+        self.coarsest = trunk.taps[-1].stride
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Class scores for every pixel."""
+        height, width = images.shape[-2:]
+        features = self.trunk(pad_to_multiple(images, self.coarsest), self.output_stride)
+        features[self.coarsest] = self.head(features[self.coarsest])
+        return self.decoder(features)[..., :height, :width]

@@ -1,0 +1,92 @@
+"""ImageNet weights: torchvision's own files, found in torch's hub cache or fetched into it."""
+
+import pickle
+import struct
+import sys
+from http.client import HTTPException
+from pathlib import Path
+from urllib.parse import urlparse
+from zipfile import BadZipFile
+
+import torch
+from torch import Tensor, nn
+from torchvision import models as tv
+
+from bench.errors import BenchError
+
+# The first published weights of each, all trained by one recipe, so that trunks differ in nothing else.
+IMAGENET = {
+    "vgg16": tv.VGG16_Weights.IMAGENET1K_V1,
+    "vgg16_bn": tv.VGG16_BN_Weights.IMAGENET1K_V1,
+    "resnet18": tv.ResNet18_Weights.IMAGENET1K_V1,
+    "resnet34": tv.ResNet34_Weights.IMAGENET1K_V1,
+    "resnet50": tv.ResNet50_Weights.IMAGENET1K_V1,
+}
+
+# What torch's readers of its two formats raise on bytes that are not what they should be.
+DAMAGED = (
+    *(OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError),
+    *(pickle.UnpicklingError, struct.error, BadZipFile),
+)
+
+
+def weights_url(backbone: str) -> str:
+    """Where torchvision publishes a backbone's weights."""
+    return IMAGENET[backbone].url
+
+
+def weights_file(backbone: str) -> Path:
+    """Where a backbone's weights belong: torch's hub cache, below $TORCH_HOME/hub/checkpoints, whether there or not."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(weights_url(backbone)).path).name
+
+
+def has_weights(backbone: str) -> bool:
+    """Whether a backbone's weights are in the cache, so that building it needs no network."""
+    return weights_file(backbone).is_file()
+
+
+def load_weights(module: nn.Module, backbone: str) -> None:
+    """Give a torchvision classifier its ImageNet weights, in place of what it holds; it may have been made on the meta device.
+
+    Raises BenchError, naming the file, where it is absent and cannot be fetched, cannot be read, or belongs to another network.
+    """
+    path = weights_file(backbone)
+    if not path.is_file():
+        _fetch(backbone, path)
+    state = _read(path, backbone)
+    try:
+        module.load_state_dict(state, assign=True)
+    except RuntimeError as error:
+        first = [line.strip() for line in str(error).splitlines()[1:] if line.strip()]
+        raise BenchError(
+            f"{path} does not hold the weights of {backbone}: {first[0] if first else error} {_remedy(backbone)}"
+        ) from error
+
+
+def _fetch(backbone: str, path: Path) -> None:
+    url = weights_url(backbone)
+    # The name of a file of torchvision's ends in the first digits of its SHA-256.
+    digits = path.stem.rpartition("-")[2]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(path), digits, progress=sys.stderr.isatty())
+    except (OSError, HTTPException, RuntimeError) as error:
+        raise BenchError(
+            f"the ImageNet weights of {backbone} are not at {path} and could not be downloaded ({error}). "
+            f"Fetch {url} where there is a network and put it there, or leave `weights` out of the model."
+        ) from error
+
+
+def _read(path: Path, backbone: str) -> dict[str, Tensor]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except DAMAGED as error:
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise BenchError(f"{path} cannot be read as weights: {reason}. {_remedy(backbone)}") from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise BenchError(f"{path} holds no table of tensors. {_remedy(backbone)}")
+    return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+
+
+def _remedy(backbone: str) -> str:
+    return f"Remove it and fetch {weights_url(backbone)} again."

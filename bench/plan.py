@@ -1,0 +1,121 @@
+"""What a suite's cells are, what of them is done, and what stands in the way of the rest. Nothing here imports torch."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.cell import Cell
+from bench.data import DATASETS
+from bench.data.fingerprint import fingerprint
+from bench.data.samples import Sample, list_samples
+from bench.errors import BenchError
+from bench.store import Store, split_key
+
+
+@dataclass
+class Plan:
+    """The cells of a suite against a data root and a store."""
+
+    cells: list[Cell]
+    """Cells whose data is known: they have ids."""
+    blocked: list[tuple[Cell, str]] = field(default_factory=list)
+    """Cells whose data is missing, with what to do about it."""
+    samples: dict[str, list[Sample]] = field(default_factory=dict)
+    """The listed samples of every split used, by `split_key`."""
+    offline: bool = False
+    """Whether ids rest on fingerprints that an earlier run noted, since the data is not at hand."""
+
+    def missing(self) -> list[str]:
+        """Each distinct obstacle once."""
+        return list(dict.fromkeys(reason for _, reason in self.blocked))
+
+
+def survey(cells: Iterable[Cell], data_root: Path, store: Store, suite_name: str | None = None) -> Plan:
+    """Fingerprint the data of all cells. With a suite's name, data that is absent is looked up in the suite's last run.
+
+    Raises BenchError for damaged data sets and for images that stand in a training and in the reported split at once.
+    """
+    cells = list(cells)
+    plan = Plan(cells=[])
+    known: dict[str, dict[str, str] | BenchError] = {}
+    noted: dict[str, str] = ((store.suite(suite_name) or {}) if suite_name else {}).get("fingerprints", {})
+    for cell in cells:
+        key = cell.dataset.model_dump_json()
+        if key not in known:
+            known[key] = _prints(cell, data_root, store, plan, noted)
+        prints = known[key]
+        if isinstance(prints, BenchError):
+            plan.blocked.append((cell, str(prints)))
+        else:
+            plan.cells.append(cell.seen(prints))
+    return plan
+
+
+def _prints(cell: Cell, data_root: Path, store: Store, plan: Plan, noted: dict[str, str]) -> dict[str, str] | BenchError:
+    """Fingerprints of the splits a cell's data set is used with, or why there are none."""
+    spec, entry = cell.dataset, DATASETS[cell.dataset.name]
+    splits = roles(cell)
+    try:
+        prints = {}
+        for split in splits.values():
+            key = split_key(cell, split)
+            if key not in plan.samples:
+                plan.samples[key] = list_samples(entry, data_root, spec, split)
+            prints[split] = fingerprint(plan.samples[key], entry, spec, data_root, store.cache / "fingerprints")
+    except BenchError as error:
+        keys = {split: split_key(cell, split) for split in splits.values()}
+        if all(key in noted for key in keys.values()):
+            plan.offline = True
+            return {split: noted[key] for split, key in keys.items()}
+        return error
+    _no_leak(cell, plan)
+    return prints
+
+
+def roles(cell: Cell) -> dict[str, str]:
+    """Role -> split, of the roles a cell's data set plays."""
+    return {role: split for role in ("train", "val", "test") if (split := getattr(cell.dataset, role))}
+
+
+def _no_leak(cell: Cell, plan: Plan) -> None:
+    """An image that is trained on and scored would make every number a lie."""
+    ids = {role: {sample.id for sample in plan.samples[split_key(cell, split)]} for role, split in roles(cell).items()}
+    for role in ("val", "test"):
+        shared = sorted(ids["train"] & ids.get(role, set()))
+        if shared:
+            raise BenchError(
+                f"dataset {cell.dataset_label}: {len(shared)} images stand both in {cell.dataset.train!r}, which is trained on, "
+                f"and in {getattr(cell.dataset, role)!r}, which is scored: {', '.join(shared[:3])}. "
+                f"Choose other splits (dataset.train, dataset.{role})."
+            )
+
+
+def check(cells: Iterable[Cell]) -> None:
+    """Refuse cells that contradict themselves, before anything is prepared or trained."""
+    for cell in cells:
+        spec = cell.dataset
+        if cell.eval.choose == "best" and spec.val is None:
+            raise BenchError(
+                f"{cell.label}: eval.choose is 'best', but dataset {spec.name} has no split to choose on. "
+                "Set eval.choose: last, or name one with dataset.val."
+            )
+        if cell.eval.choose == "best" and spec.val == spec.test:
+            raise BenchError(
+                f"{cell.label}: the best checkpoint would be chosen on {spec.test!r}, the split that is reported. "
+                "Set eval.choose: last, or another dataset.val."
+            )
+
+
+def describe(cell: Cell, store: Store) -> tuple[str, str]:
+    """A cell's state in the store, and in a few words what a run would do with it."""
+    state = store.state(cell.id)
+    if state == "finished":
+        return state, "has its result"
+    if state == "failed":
+        failure = store.failure(cell.id)
+        return state, f"{failure.cause}: {failure.message}" if failure else ""
+    if state == "started":
+        return state, "goes on from its last checkpoint"
+    siblings: list[Any] = list((store.root / "cells").glob(f"{cell.train_id}-*/trained.json"))
+    return state, "is scored anew from the weights of a cell trained alike" if siblings else "trains from the first step"

@@ -1,0 +1,76 @@
+"""The entries of the tables, and how a name in a suite becomes code.
+
+A registry is a literal dict of frozen entries that name ``"module:function"``. Nothing registers itself, importing a table
+imports none of what it names, and so listing and planning never pay for torch.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, TypeVar
+
+from bench.errors import unknown
+
+Entry = TypeVar("Entry")
+
+
+@dataclass(frozen=True)
+class DatasetEntry:
+    """A data set: where its code is, and everything about it that is known without reading it."""
+
+    samples: str
+    """``module:function`` with signature ``(root, split, spec) -> list[Sample]``."""
+    class_names: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+    """One (red, green, blue) a class, in the order of ``class_names``."""
+    ignore_index: int | None
+    """The label value on disk that means "not annotated"; in memory it is always 255."""
+    splits: Mapping[str, int | None]
+    """Published number of images by split, None where it depends on options."""
+    version: str
+    license: str
+    paper: str
+    obtain: str
+    """What a person does to get the files, and the folder below the data root they belong in."""
+    decode: str = "bench.data.decode:files"
+    """``module:function`` with signature ``(sample, entry, spec) -> (image, label)``."""
+    layout: str | None = None
+    """``module:function`` with signature ``(root, count, size, seed) -> None`` that writes a generated tree in this format."""
+    roles: Mapping[str, str | None] = field(default_factory=lambda: {"train": "train", "val": "val", "test": "test"})
+    """The splits a suite trains on, chooses the checkpoint on and reports on when it names none."""
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, void not counted."""
+        return len(self.class_names)
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model family: its builder ``(spec, num_classes) -> nn.Module``, and where it was published."""
+
+    build: str
+    summary: str
+    paper: str
+
+
+@dataclass(frozen=True)
+class MetricEntry:
+    """A number in a result: what it means, its unit, and which direction is better."""
+
+    summary: str
+    unit: str
+    higher_is_better: bool
+
+
+def lookup(kind: str, table: Mapping[str, Entry], name: str) -> Entry:
+    """The entry of that name; raises BenchError with the nearest names when there is none."""
+    if name not in table:
+        raise unknown(kind, name, table)
+    return table[name]
+
+
+def load(target: str) -> Callable[..., Any]:
+    """Import what ``"module:function"`` names."""
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)

@@ -1,0 +1,162 @@
+"""Runs jobs on this machine: one fresh process a cell from a fork server, one slot a device.
+
+The driver imports no torch and holds no claim. It starts processes, listens, and writes the failure of a process that could
+not write its own.
+"""
+
+import multiprocessing
+import signal
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from bench.errors import BenchError
+from bench.job import Job
+from bench.store import Failure, Store, write_json
+
+DONE, FAILED, BUSY, STOPPED = 0, 3, 4, 75
+Event = Callable[[str, Job, dict[str, Any]], None]
+"""Called as (kind, job, details); kinds are "start", "report", "finished", "failed", "stopped" and "busy"."""
+
+
+@dataclass
+class _Running:
+    job: Job
+    process: Any
+    pipe: Connection
+    device: str
+
+
+def run(jobs: list[Job], *, devices: list[str], on_event: Event, stopping: Callable[[], int]) -> dict[str, str]:
+    """Bring all jobs to an end; returns each cell id's outcome, by the kinds of `Event`.
+
+    ``stopping()`` is 0, 1 (save and end) or 2 (end at once). A cell that another process holds is tried again at the end.
+    """
+    context = server()
+    waiting, outcome = deque(jobs), {}
+    running: list[_Running] = []
+    free = deque(devices)
+    told = 0
+    while waiting or running:
+        told = _pass_on(stopping(), told, running)
+        if told:
+            waiting.clear()
+        while waiting and free:
+            device = free.popleft()
+            running.append(_start(context, replace(waiting.popleft(), device=device)))
+            on_event("start", running[-1].job, {"device": device, "pid": running[-1].process.pid})
+        ready = set(wait([each.pipe for each in running] + [each.process.sentinel for each in running], timeout=0.2))
+        for each in list(running):
+            if each.pipe in ready:
+                _drain(each, on_event)
+            if each.process.sentinel in ready:
+                _drain(each, on_event)
+                running.remove(each)
+                free.append(each.device)
+                kind, details = _outcome(each)
+                outcome[each.job.cell.id] = kind
+                on_event(kind, each.job, details)
+                if kind == "busy" and not told:
+                    waiting.append(each.job)
+                    time.sleep(0.0 if len(waiting) > 1 else 0.5)  # alone with cells others hold: look again, without haste
+    return outcome
+
+
+def server() -> Any:
+    """The fork server's context. It has torch imported and CUDA untouched, so a cell starts in milliseconds."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", "bench.runners.child"])
+    return context
+
+
+def preflight(jobs: list[Job]) -> list[str]:
+    """The devices of this machine; raises BenchError when a model of the suite cannot be built."""
+    context = server()
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_preflight, args=(jobs, sender), daemon=True)
+    process.start()
+    sender.close()
+    try:
+        answer = receiver.recv()
+    except EOFError:
+        process.join()
+        raise BenchError(f"the models could not be checked: the process ended with code {process.exitcode}") from None
+    process.join()
+    if answer["problems"]:
+        raise BenchError("\n".join(answer["problems"]))
+    devices: list[str] = answer["devices"]
+    return devices
+
+
+def _start(context: Any, job: Job) -> _Running:
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_main, args=(job, sender), daemon=True)
+    process.start()
+    sender.close()
+    return _Running(job, process, receiver, job.device)
+
+
+# Named here so that the driver can hand them to a process without importing torch itself.
+def _main(job: Job, pipe: Connection) -> None:
+    from bench.runners.child import main
+
+    main(job, pipe)
+
+
+def _preflight(jobs: list[Job], pipe: Connection) -> None:
+    from bench.runners.child import preflight as check
+
+    check(jobs, pipe)
+
+
+def _pass_on(wish: int, told: int, running: list[_Running]) -> int:
+    """Tell the cells' processes once what the driver was told: to save and end, or to end."""
+    if wish > told:
+        for each in running:
+            each.process.kill() if wish > 1 else each.process.terminate()
+    return max(wish, told)
+
+
+def _drain(each: _Running, on_event: Event) -> None:
+    try:
+        while each.pipe.poll():
+            on_event("report", each.job, each.pipe.recv())
+    except (EOFError, OSError):
+        pass
+
+
+def _outcome(each: _Running) -> tuple[str, dict[str, Any]]:
+    each.process.join()
+    each.pipe.close()
+    code, store = each.process.exitcode, Store(each.job.store)
+    if code == DONE:
+        return "finished", {}
+    if code == BUSY:
+        return "busy", {}
+    if code == STOPPED:
+        return "stopped", {}
+    failure = store.failure(each.job.cell.id) if code == FAILED else None
+    if failure is None:
+        failure = _crash(each.job, store, code)
+    return "failed", {"cause": failure.cause, "message": failure.message}
+
+
+def _crash(job: Job, store: Store, code: int) -> Failure:
+    """Write the failure of a process that died without a word of its own."""
+    folder = store.open_cell(job.cell)
+    log = folder / "log.txt"
+    tail = log.read_text(encoding="utf-8", errors="replace")[-8000:] if log.exists() else ""
+    message = f"its process ended with code {code}"
+    if code < 0:
+        name = signal.Signals(-code).name
+        message = f"its process was ended by {name}" + (
+            " (the kernel ends processes so when memory runs out)" if name == "SIGKILL" else ""
+        )
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    failure = Failure(cell_id=job.cell.id, cause="crashed", message=message, traceback=tail, finished=now)
+    write_json(folder / "failed.json", failure.model_dump())
+    return failure

@@ -1,0 +1,67 @@
+"""Every cell of a suite for a few steps on generated data, before anybody pays for GPU hours.
+
+The data is written in the real set's on-disk layout and read by the real reader; models, losses, optimisers, evaluation and
+profile are the suite's own. Only the amounts shrink.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from bench.cell import Cell
+from bench.data import DATASETS
+from bench.errors import BenchError
+from bench.registry import load
+from bench.specs import PhantomSpec, TrainSpec
+from bench.store import Store
+
+STEPS, BATCH, SIDE = 3, 2, 64
+SIZE = (96, 128)
+"""(height, width) in pixels of the generated images."""
+
+
+def smoke_store(store: Store) -> Store:
+    """The store of smoke runs, apart from real results."""
+    return Store(store.root / "smoke")
+
+
+def smoke(cells: list[Cell], store: Store) -> tuple[list[Cell], Path]:
+    """The shrunken cells, and the data root with generated data for all of them."""
+    root = store.root / "data"
+    for name in {cell.dataset.name for cell in cells}:
+        entry = DATASETS[name]
+        if entry.layout:
+            _generate(root, name, entry.layout)
+    return [_shrunk(cell) for cell in cells], root
+
+
+def _generate(root: Path, name: str, layout: str) -> None:
+    """Write a tree in a data set's layout once; the mark comes last, so a tree cut short is written again."""
+    mark = root / f".{name}.generated"
+    if mark.exists():
+        return
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        load(layout)(root, 4, SIZE, 0)
+        mark.touch()
+    except OSError as error:
+        raise BenchError(
+            f"{root}: cannot write the generated data: {error.strerror or error}. Choose a store with --store."
+        ) from None
+
+
+def _shrunk(cell: Cell) -> Cell:
+    train: TrainSpec = cell.train.model_copy(
+        update={
+            "steps": STEPS,
+            "batch": min(BATCH, cell.train.batch),
+            "crop": "full" if cell.train.crop == "full" else SIDE,
+            "warmup_steps": min(1, cell.train.warmup_steps),
+            "val_every": None,
+        }
+    )
+    dataset = cell.dataset.model_copy(update={"resize": None})
+    if isinstance(dataset, PhantomSpec):
+        dataset = dataset.model_copy(update={"size": (64, 96), "train_images": 4, "val_images": 4, "test_images": 4})
+    model = cell.model.model_copy(update={"weights": None}) if getattr(cell.model, "weights", None) else cell.model
+    profile = cell.profile and cell.profile.model_copy(update={"size": SIZE, "batch": BATCH, "warmup": 1, "rounds": 2})
+    return replace(cell, train=train, dataset=dataset, model=model, profile=profile)

@@ -1,0 +1,202 @@
+"""The store: one folder a cell, and the folder is the truth.
+
+``<root>/cells/<cell id>/`` holds ``cell.json``, the checkpoints, ``curve.jsonl``, ``per_image.npz`` and, at the end, either
+``result.json`` or ``failed.json``. Both appear whole or not at all, so their presence is the cell's state.
+"""
+
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bench.cell import Cell
+from bench.errors import BenchError
+
+SCHEMA_VERSION = 1
+Record = TypeVar("Record", "Result", "Failure")
+
+
+class Result(BaseModel):
+    """One finished cell. Scores are in [0, 1]; None is a score that has no value, never 0."""
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_version: int = SCHEMA_VERSION
+    cell_id: str
+    cell: dict[str, Any]
+    metrics: dict[str, float | None]
+    """Scores on the reported split, by the names of `bench list metrics`."""
+    per_class: dict[str, dict[str, float | None]]
+    """Metric -> class name -> score."""
+    chosen: dict[str, Any]
+    """The checkpoint reported: its step, the rule that chose it, and its validation score."""
+    model: dict[str, Any]
+    """Output stride, receptive field in pixels, parameters."""
+    profile: dict[str, Any] | None
+    data: dict[str, Any]
+    """Images by role, the id list's hash and the band width of the boundary score."""
+    seconds: dict[str, float]
+    """Wall time of each stage."""
+    environment: dict[str, Any]
+    finished: str
+
+
+class Failure(BaseModel):
+    """Why a cell has no result."""
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_version: int = SCHEMA_VERSION
+    cell_id: str
+    cause: str
+    """"oom", "diverged", "crashed", "input" or "error"."""
+    message: str
+    step: int | None = None
+    traceback: str = ""
+    environment: dict[str, Any] = {}
+    finished: str
+
+
+class Store:
+    """The results below one root folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def cache(self) -> Path:
+        """Where prepared data lives."""
+        return self.root / "cache"
+
+    def folder(self, cell_id: str) -> Path:
+        """The folder of a cell, whether it exists or not."""
+        return self.root / "cells" / cell_id
+
+    def writable(self) -> None:
+        """Create the store if need be; raises BenchError when nothing can be written there."""
+        try:
+            (self.root / "cells").mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root / "cells"):
+                pass
+        except OSError as error:
+            reason = error.strerror or error
+            raise BenchError(
+                f"the store {self.root} cannot be written: {reason}. Choose another with --store DIR or BENCH_STORE."
+            ) from None
+
+    def state(self, cell_id: str) -> str:
+        """ "finished", "failed", "started" (a checkpoint or a curve is there) or "new"."""
+        folder = self.folder(cell_id)
+        names = set(os.listdir(folder)) if folder.is_dir() else set()  # noqa: PTH208  one system call for the four questions
+        if "result.json" in names:
+            return "finished"
+        if "failed.json" in names:
+            return "failed"
+        return "started" if names & {"last.pt", "previous.pt", "curve.jsonl"} else "new"
+
+    def result(self, cell_id: str) -> Result | None:
+        """The result of a cell, or None; raises BenchError for a file that is not one."""
+        return _read(self.folder(cell_id) / "result.json", Result)
+
+    def failure(self, cell_id: str) -> Failure | None:
+        """The failure of a cell, or None; raises BenchError for a file that is not one."""
+        return _read(self.folder(cell_id) / "failed.json", Failure)
+
+    def find(self, prefix: str) -> str:
+        """The full id of the one cell whose id begins so; raises BenchError for none or several."""
+        cells = self.root / "cells"
+        known = sorted(each.name for each in cells.iterdir() if each.is_dir()) if cells.is_dir() else []
+        found = [each for each in known if each.startswith(prefix)] if prefix else []
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise BenchError(f"no cell {prefix!r} in {self.root}. `bench status SUITE` prints the ids.")
+        raise BenchError(f"{prefix!r} could be {len(found)} cells, {found[0]} and {found[1]} among them; give more of the id")
+
+    def open_cell(self, cell: Cell) -> Path:
+        """The cell's folder with its ``cell.json``, created if need be."""
+        folder = self.folder(cell.id)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "cell.json").exists():
+            write_json(folder / "cell.json", cell.to_json())
+        return folder
+
+    def note_suite(self, name: str, source: Path, cells: list[Cell]) -> None:
+        """Remember which cells a suite had when it was last run, for readers that have no data at hand."""
+        path = self.root / "suites" / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        note = {"schema_version": SCHEMA_VERSION, "name": name, "source": source.name, "cells": [cell.id for cell in cells]}
+        prints = {split_key(cell, split): print_ for cell in cells for split, print_ in (cell.fingerprints or {}).items()}
+        write_json(path, {**note, "fingerprints": prints})
+
+    def suite(self, name: str) -> dict[str, Any] | None:
+        """What `note_suite` wrote, or None."""
+        path = self.root / "suites" / f"{name}.json"
+        return read_json(path) if path.exists() else None
+
+    @contextmanager
+    def claim(self, cell_id: str) -> Iterator[bool]:
+        """Hold a cell against other processes; yields False when another holds it. The kernel drops a dead owner's claim."""
+        path = self.root / "claims" / cell_id
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+
+def split_key(cell: Cell, split: str) -> str:
+    """The name under which a suite's note keeps the fingerprint of a split of a cell's data set."""
+    return json.dumps([cell.dataset.model_dump(mode="json", exclude={"train", "val", "test", "resize"}), split], sort_keys=True)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write a JSON file whole or not at all."""
+    write_whole(path, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside its place and rename it there, so that no reader ever sees half of it."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).chmod(0o644)
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+def read_json(path: Path) -> Any:
+    """Parse a JSON file; raises BenchError naming it when it is damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BenchError(f"{path}: cannot be read: {error}. Move it away and run the suite again.") from None
+
+
+def _read(path: Path, kind: type[Record]) -> Record | None:
+    if not path.exists():
+        return None
+    data = read_json(path)
+    version = data.get("schema_version") if isinstance(data, Mapping) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise BenchError(
+            f"{path}: written by a newer version (schema {version}, this one reads {SCHEMA_VERSION}); update stridebench"
+        )
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BenchError(f"{path}: not a {kind.__name__.lower()}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

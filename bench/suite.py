@@ -1,0 +1,138 @@
+"""A suite file: what it may say, and how it is read."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
+
+from bench.errors import BenchError
+from bench.explain import explain
+from bench.specs import AnyDatasetSpec, AugmentationSpec, EvalSpec, ModelSpec, ProfileSpec, Spec, TrainSpec
+from bench.yamlfile import Document, KeyPath, read_yaml
+
+Axis = Annotated[list[Any], Field(min_length=1)]
+SCHEMA_LINE = "# yaml-language-server: $schema="
+
+
+class Override(Spec):
+    """A change to all cells that match."""
+
+    when: dict[str, Any] = {}
+    """Axis -> value, or a list of values any of which matches. Empty: all cells."""
+    set: Annotated[dict[str, Any], Field(min_length=1)]
+    """Dotted field of a cell -> value: `train.lr`, `model.width`, `eval.batch`, `dataset.resize`, `augmentation.flip`."""
+
+
+class Suite(Spec):
+    """Models x data sets x augmentations x shares of the data x seeds, and how each is trained, scored and profiled."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
+    """Name of the suite, of its MLflow experiment and of its exports. Unset: the file's name."""
+    title: str = ""
+    """One line for headings."""
+    datasets: dict[str, AnyDatasetSpec] = {}
+    """Data sets by a name of your choice. A name from `bench list datasets` needs no block."""
+    models: dict[str, ModelSpec] = {}
+    """Models by a name of your choice. A name from `bench list models` needs no block."""
+    augmentations: dict[str, AugmentationSpec] = {}
+    """Augmentations by a name of your choice; `none` is always there."""
+    matrix: dict[str, Axis]
+    """Axes whose product is the suite: `model`, `dataset`, `augmentation`, `fraction`, `seed`, dotted fields (`model.stride`)."""
+    include: list[dict[str, Any]] = []
+    """Further combinations; an axis that an entry leaves out takes all the values it has in the matrix."""
+    exclude: list[dict[str, Any]] = []
+    """Combinations of the matrix to leave out: axis -> value or list of values."""
+    overrides: list[Override] = []
+    """Changes to some cells, applied in order."""
+    train: TrainSpec = TrainSpec()
+    eval: EvalSpec = EvalSpec()
+    profile: ProfileSpec | None = ProfileSpec()
+    """How speed and cost are measured; `null` leaves the profile out."""
+    _document: Document = PrivateAttr()
+
+    @field_validator("matrix", mode="before")
+    @classmethod
+    def _scalars_are_lists(cls, value: Any) -> Any:
+        return (
+            {key: item if isinstance(item, list) else [item] for key, item in value.items()} if isinstance(value, dict) else value
+        )
+
+    @model_validator(mode="after")
+    def _has_axes(self) -> "Suite":
+        for axis in ("model", "dataset"):
+            if axis not in self.matrix:
+                raise ValueError(f"matrix has no axis {axis!r}; say `{axis}: [name, ...]` below `matrix:`")
+        return self
+
+    @property
+    def document(self) -> Document:
+        """The file this suite was read from."""
+        return self._document
+
+    def place(self, path: KeyPath) -> str:
+        """``file:line`` of a key path, or the ``--set`` that said it."""
+        if path[:1] == ("overrides",) and len(path) > 1 and path[:2] not in self._document.lines:
+            return f"--set {path[-1]}"
+        return self._document.place(path)
+
+
+def load_suite(path: Path, settings: list[str] | None = None) -> Suite:
+    """Read a suite file and apply ``--set path=value`` settings, which win over everything the file says.
+
+    Raises BenchError with file, line, field, the value given and the nearest valid name, for all mistakes at once.
+    """
+    document = read_yaml(path)
+    if not isinstance(document.data, dict):
+        raise BenchError(f"{path}: a suite is a mapping with at least `matrix:`; see `bench schema`")
+    data = {"name": path.stem, **document.data}
+    for setting in settings or []:
+        _apply(data, setting)
+    document = Document(path, data, document.lines)
+    try:
+        suite = Suite.model_validate(data)
+    except ValidationError as error:
+        raise BenchError(explain(error, document, Suite)) from None
+    suite._document = document
+    return suite
+
+
+def _apply(data: dict[str, Any], setting: str) -> None:
+    """Put one ``path=value`` into raw suite data: cell fields as a last override, the suite's own fields in place."""
+    path, equals, text = setting.partition("=")
+    if not equals or not path:
+        raise BenchError(f"--set {setting}: expected path=value, for example --set train.steps=200")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise BenchError(f"--set {setting}: the value {text!r} is not valid YAML") from None
+    root, _, rest = path.partition(".")
+    if rest and root in CELL_ROOTS:
+        overrides = data.get("overrides")
+        data["overrides"] = [*(overrides if isinstance(overrides, list) else []), {"set": {path: value}}]
+    elif rest and root == "matrix":
+        matrix = data.get("matrix")
+        data["matrix"] = {**(matrix if isinstance(matrix, dict) else {}), rest: value}
+    elif not rest and root in ("name", "title", "profile"):
+        data[root] = value
+    else:
+        roots = ", ".join(CELL_ROOTS)
+        raise BenchError(
+            f"--set {setting}: unknown field {path!r}. It begins with {roots} or matrix, or is name, title or profile."
+        )
+
+
+CELL_ROOTS = ("train", "eval", "profile", "model", "dataset", "augmentation")
+
+
+def schema() -> str:
+    """The JSON Schema of suite files, as text; `name` may be left out in a file."""
+    data = Suite.model_json_schema()
+    data["required"] = [key for key in data["required"] if key != "name"]
+    data["title"] = "Stridebench suite"
+    # The shorthand of one value for a list of one, which the reader accepts.
+    data["properties"]["matrix"]["additionalProperties"] = {
+        "anyOf": [{"type": "array", "minItems": 1}, {"type": ["string", "number"]}]
+    }
+    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **data}, indent=2) + "\n"

@@ -1,0 +1,1 @@
+"""The dashboard: small pages over one store, read through `bench.leaderboard`."""

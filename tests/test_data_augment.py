@@ -1,0 +1,146 @@
+"""Augmentation: labels move with their pixels, and randomness depends on (seed, step, sample) alone."""
+
+import functools
+import operator
+
+import numpy as np
+import pytest
+import torch
+
+from bench.data.augment import augment, draw
+from bench.data.batches import Batches, by_size, crop_size
+from bench.data.cache import Cache
+from bench.data.chance import generator, torch_seed
+from bench.errors import BenchError
+from bench.specs import AugmentationSpec, TrainSpec
+
+PLAIN = AugmentationSpec()
+EVERYTHING = AugmentationSpec(flip=0.5, scale=(0.5, 2.0), rotate_deg=20, elastic_px=4, colour=0.3)
+
+
+def packed(images: list[np.ndarray], labels: list[np.ndarray]) -> Cache:
+    areas = np.array([label.size for label in labels])
+    counts = np.array([np.bincount(label.ravel(), minlength=256)[:4] for label in labels])
+    return Cache(
+        pixels=torch.from_numpy(np.concatenate([image.reshape(-1, 3) for image in images])),
+        labels=torch.from_numpy(np.concatenate([label.ravel() for label in labels])),
+        sizes=np.array([label.shape for label in labels]),
+        offsets=np.concatenate([[0], np.cumsum(areas)]),
+        class_counts=counts,
+        ids=tuple(map(str, range(len(labels)))),
+    )
+
+
+def blocks(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """An image whose colour tells its label: four quadrants of 60 * label."""
+    label = np.zeros((height, width), np.uint8)
+    label[: height // 2, width // 2 :] = 1
+    label[height // 2 :, : width // 2] = 2
+    label[height // 2 :, width // 2 :] = 3
+    return np.repeat((label * 60)[..., None], 3, axis=2), label
+
+
+@pytest.fixture
+def cache() -> Cache:
+    pairs = [blocks(40, 48) for _ in range(6)]
+    return packed([image for image, _ in pairs], [label for _, label in pairs])
+
+
+def test_nothing_is_changed_when_nothing_is_asked_for(cache: Cache) -> None:
+    images, labels = augment(cache, np.arange(6), (40, 48), PLAIN, draw(0, 0, 6))
+    assert (images == cache.whole(np.arange(6))[0]).all() and (labels == cache.whole(np.arange(6))[1]).all()
+
+
+def test_a_flip_is_exact_and_happens_about_as_often_as_asked(cache: Cache) -> None:
+    indices = np.zeros(400, np.int64)
+    images, labels = augment(cache, indices, (40, 48), AugmentationSpec(flip=0.25), draw(0, 0, 400))
+    image, label = cache.image(0)
+    flipped = (labels == label.flip(1)).flatten(1).all(1)
+    assert ((labels == label).flatten(1).all(1) | flipped).all()
+    assert torch.equal(images[flipped], image.flip(1).expand(int(flipped.sum()), -1, -1, -1))
+    assert 0.18 < flipped.float().mean() < 0.32
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        AugmentationSpec(scale=(0.5, 2.0)),
+        AugmentationSpec(rotate_deg=30),
+        AugmentationSpec(elastic_px=3),
+        AugmentationSpec(flip=1.0, scale=(0.7, 1.4), rotate_deg=10, elastic_px=2),
+    ],
+)
+def test_labels_stay_on_their_pixels(cache: Cache, spec: AugmentationSpec) -> None:
+    images, labels = augment(cache, np.arange(6), (32, 32), spec, draw(3, 1, 6))
+    assert labels.shape == (6, 32, 32) and images.shape == (6, 32, 32, 3)
+    known = labels != 255
+    # Away from edges, where bilinear neighbours agree, the colour tells the label exactly.
+    flat = (images[..., 0] / 60 - (images[..., 0] / 60).round()).abs() < 1e-4
+    inner = known & flat
+    assert inner.float().mean() > 0.5
+    assert ((images[..., 0] / 60).round()[inner] == labels[inner]).float().mean() > 0.995
+    assert (labels[0] != labels[1]).any(), "samples of a batch are changed differently"
+
+
+def test_a_zoom_of_one_resamples_to_the_same_picture(cache: Cache) -> None:
+    warped = AugmentationSpec(scale=(1.0, 1.0000001))
+    images, labels = augment(cache, np.arange(6), (40, 48), warped, draw(0, 0, 6))
+    assert torch.equal(labels, cache.whole(np.arange(6))[1])
+    assert (images - cache.whole(np.arange(6))[0].float()).abs().max() < 0.1
+
+
+def test_a_zoom_of_two_shows_things_twice_as_large(cache: Cache) -> None:
+    _, labels = augment(cache, np.zeros(50, np.int64), (40, 48), AugmentationSpec(scale=(2.0, 2.0)), draw(0, 0, 50))
+    assert (labels != 255).all(), "the zoomed window lies inside the image"
+    _, small = augment(cache, np.zeros(1, np.int64), (40, 48), AugmentationSpec(scale=(0.5, 0.5)), draw(0, 0, 1))
+    assert (small != 255).sum() == 20 * 24, "an image of half the size is centred in void"
+
+
+def test_draws_do_not_depend_on_the_batch_split(cache: Cache) -> None:
+    draws = draw(5, 9, 6)
+    whole = augment(cache, np.arange(6), (24, 24), EVERYTHING.model_copy(update={"colour": 0.0}), draws)
+    parts = [
+        augment(cache, np.arange(6)[part], (24, 24), EVERYTHING.model_copy(update={"colour": 0.0}), draws.rows(part))
+        for part in (slice(0, 2), slice(2, 6))
+    ]
+    assert torch.equal(whole[1], torch.cat([labels for _, labels in parts]))
+    assert torch.allclose(whole[0], torch.cat([images for images, _ in parts]), atol=1e-2)
+    assert (draw(5, 9, 3).uniform == draws.uniform[:3]).all() and (draw(5, 9, 3).normal == draws.normal[:3]).all()
+
+
+def test_chance_depends_on_seed_purpose_and_step() -> None:
+    first = generator(1, "a", 2).random(4)
+    assert (generator(1, "a", 2).random(4) == first).all()
+    for other in (generator(2, "a", 2), generator(1, "b", 2), generator(1, "a", 3)):
+        assert (other.random(4) != first).all()
+    assert 0 <= torch_seed(0, "x") < 2**63 and torch_seed(0, "x") != torch_seed(1, "x")
+
+
+def test_batches_are_epochs_without_replacement_and_functions_of_the_step(cache: Cache) -> None:
+    train = TrainSpec(steps=9, batch=4)
+    batches = Batches(cache, np.array([0, 2, 3, 5]), train, EVERYTHING, seed=1)
+    seen = np.concatenate([batches.indices(step) for step in range(6)]).reshape(6, 4)
+    assert all(sorted(epoch) == [0, 2, 3, 5] for epoch in seen.tolist())
+    assert len({tuple(epoch) for epoch in seen.tolist()}) > 1
+    fresh = Batches(cache, np.array([0, 2, 3, 5]), train, EVERYTHING, seed=1)
+    for one, other in zip(fresh(5), batches(5), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_batch_larger_than_the_set_runs_across_epochs(cache: Cache) -> None:
+    batches = Batches(cache, np.array([1, 4]), TrainSpec(steps=9, batch=5), PLAIN, seed=0)
+    assert np.bincount(np.concatenate([batches.indices(step) for step in range(4)]), minlength=6).tolist() == [0, 10, 0, 0, 10, 0]
+
+
+def test_whole_images_must_be_of_one_size() -> None:
+    with pytest.raises(BenchError, match="10x20 and 11x20"):
+        crop_size(np.array([[10, 20], [11, 20]]), TrainSpec())
+    assert crop_size(np.array([[10, 20], [11, 20]]), TrainSpec(crop=8)) == (8, 8)
+    assert crop_size(np.array([[10, 20]]), TrainSpec(crop=(4, 6))) == (4, 6)
+
+
+def test_grouping_by_size_covers_every_image_once() -> None:
+    sizes = np.array([[4, 5], [6, 7], [4, 5], [4, 5], [6, 7]])
+    groups = [group.tolist() for group in by_size(sizes, 2)]
+    assert sorted(functools.reduce(operator.iadd, groups, [])) == [0, 1, 2, 3, 4]
+    assert all(len({tuple(sizes[index]) for index in group}) == 1 and len(group) <= 2 for group in groups)

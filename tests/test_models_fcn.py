@@ -1,0 +1,179 @@
+"""FCNs: upsampling, counts, alignment, any size, and gradients everywhere."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from bench.models import build_model
+from bench.models.fcn import Decoder, Head
+from bench.models.trace import count_parameters
+from bench.models.trunks import Tap
+from bench.models.upsample import Upsample, bilinear_kernel
+from bench.specs import FcnSpec
+
+SIZES = [(97, 131), (1, 1), (33, 64)]
+
+
+def fcn(num_classes: int = 5, **options):
+    torch.manual_seed(0)
+    return build_model(FcnSpec(name="fcn", **{"backbone": "small", "width": 2, **options}), num_classes)
+
+
+def perturb(model: nn.Module) -> nn.Module:
+    """Give score layers something to say, whatever they start from."""
+    for score in model.decoder.scores.values():
+        nn.init.normal_(score.weight)
+    return model
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8, 16, 32])
+@pytest.mark.parametrize("learned", [False, True])
+def test_upsampling_is_bilinear_interpolation(factor, learned):
+    scores = torch.randn(2, 3, 3, 4)
+    expected = F.interpolate(scores, scale_factor=factor, mode="bilinear", align_corners=False)
+    torch.testing.assert_close(Upsample(3, factor, learned=learned)(scores), expected)
+
+
+def test_upsampling_is_the_transposed_convolution_of_the_paper():
+    scores = torch.randn(1, 2, 5, 6)
+    weight = torch.zeros(2, 2, 16, 16)
+    for row in range(16):
+        for column in range(16):
+            # f = 8 and c = 7.5, by the formula of the reference code.
+            value = (1 - abs(row - 7.5) / 8) * (1 - abs(column - 7.5) / 8)
+            weight[0, 0, row, column] = weight[1, 1, row, column] = value
+    expected = F.conv_transpose2d(scores, weight, stride=8, padding=4)
+    # The outermost half cells differ: there values are continued, where the plain convolution fades to 0.
+    torch.testing.assert_close(Upsample(2, 8)(scores)[..., 4:-4, 4:-4], expected[..., 4:-4, 4:-4])
+
+
+def test_kernels_by_hand():
+    assert bilinear_kernel(3)[1].tolist() == [0.5, 1.0, 0.5]
+    assert bilinear_kernel(4)[1].tolist() == [0.1875, 0.5625, 0.5625, 0.1875]
+
+
+@pytest.mark.parametrize("factor", [2, 8, 32])
+@pytest.mark.parametrize("learned", [False, True])
+def test_units_come_to_lie_where_they_are_told(factor, learned):
+    scores = torch.randn(1, 2, 3, 4)
+    for offset in range(factor):
+        grown = Upsample(2, factor, offset_px=offset, learned=learned)(scores)
+        assert grown.shape == (1, 2, 3 * factor, 4 * factor)
+        torch.testing.assert_close(grown[..., offset::factor, offset::factor], scores)
+    # A linear ramp stays one between the outermost units.
+    ramp = torch.arange(4.0).expand(1, 2, 4, 4)
+    grown = Upsample(2, factor, offset_px=0, learned=learned)(ramp)
+    torch.testing.assert_close(grown[0, 0, 0, : 3 * factor + 1], torch.arange(3 * factor + 1) / factor)
+
+
+def test_offsets_off_the_grid_are_refused():
+    with pytest.raises(ValueError, match=r"offset_px 0\.25"):
+        Upsample(2, 8, offset_px=0.25)
+
+
+@pytest.mark.parametrize(("stride", "published"), [(32, 134_346_581), (16, 134_357_354), (8, 134_362_751)])
+def test_parameters_as_published(stride, published):
+    assert count_parameters(fcn(21, backbone="vgg16", stride=stride, upsampling="fixed")) == published
+
+
+def test_parameters_of_learned_upsampling():
+    steps = count_parameters(fcn(5, upsampling="learned")) - count_parameters(fcn(5, upsampling="fixed"))
+    assert steps == 2 * 5 * 5 * 4 * 4
+    assert count_parameters(fcn(5, stride=32, upsampling="learned")) == count_parameters(fcn(5, stride=32, upsampling="fixed"))
+
+
+@pytest.mark.parametrize("stride", [32, 16, 8])
+@pytest.mark.parametrize("size", SIZES)
+def test_any_size(stride, size):
+    model = perturb(fcn(stride=stride)).eval()
+    assert model(torch.randn(2, 3, *size)).shape == (2, 5, *size)
+    assert model.output_stride == stride and model.margin == 0
+
+
+@pytest.mark.parametrize("backbone", ["vgg16", "vgg16_bn", "resnet18", "resnet34", "resnet50"])
+def test_any_backbone(backbone):
+    model = fcn(backbone=backbone, head_width=16).eval()
+    for size in SIZES:
+        assert model(torch.randn(1, 3, *size)).shape == (1, 5, *size)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"stride": 32}, {"upsampling": "fixed"}, {"backbone": "resnet18"}, {"backbone": "vgg16", "head_width": 8}]
+)
+def test_every_parameter_gets_a_gradient(options):
+    model = perturb(fcn(dropout=0.0, **options)).train()
+    model(torch.randn(2, 3, 65, 96)).square().mean().backward()
+    assert all(parameter.grad is not None and parameter.grad.any() for parameter in model.parameters())
+
+
+def test_scores_over_a_pretrained_trunk_start_at_zero_and_learn_first():
+    decoder = Decoder([Tap(8, 4, 3.5), Tap(16, 6, 7.5)], 5, learned=True, zero=True)
+    logits = decoder({8: torch.randn(2, 4, 8, 8), 16: torch.randn(2, 6, 4, 4)})
+    assert not logits.any()
+    F.cross_entropy(logits, torch.randint(0, 5, (2, 64, 64))).backward()
+    assert all(score.weight.grad.any() for score in decoder.scores.values())
+
+
+def test_scores_over_a_trunk_from_nothing_pass_gradients_on_at_once():
+    model = fcn()
+    F.cross_entropy(model(torch.randn(2, 3, 64, 64)), torch.randint(0, 5, (2, 64, 64))).backward()
+    assert model.trunk.stages[0][0].weight.grad.any()
+
+
+@pytest.mark.parametrize("backbone", ["small", "resnet18"])
+@pytest.mark.parametrize("stride", [32, 16, 8])
+def test_an_output_pixel_looks_around_itself(backbone, stride):
+    """With every weight alike, the middle of what a pixel sees is the pixel itself: all grids are where they are said to be."""
+    model = positive(fcn(2, backbone=backbone, stride=stride, head_width=4, upsampling="fixed"))
+    images = torch.ones(1, 3, 32, 1024, dtype=torch.float64, requires_grad=True)
+    logits = model(images)
+    for pixel in range(512, 544, 7):
+        weights = torch.autograd.grad(logits[0, 0, 16, pixel], images, retain_graph=True)[0].sum((0, 1, 2))
+        middle = (weights * torch.arange(1024)).sum() / weights.sum()
+        assert middle.item() == pytest.approx(pixel, abs=1e-6)
+
+
+@pytest.mark.parametrize("stride", [32, 16, 8])
+def test_shifts_by_the_coarsest_stride_shift_the_logits(stride):
+    model = perturb(fcn(stride=stride)).eval().double()
+    images = torch.randn(1, 3, 64, 1088, dtype=torch.float64)
+    logits, shifted = model(images), model(images.roll(32, 3))
+    torch.testing.assert_close(shifted[..., 512:576], logits[..., 480:544])
+
+
+def test_a_constant_image_gives_constant_logits_away_from_borders():
+    model = perturb(fcn(head_width=4)).eval().double()
+    middle = model(torch.full((1, 3, 96, 1024), 0.3, dtype=torch.float64))[0, :, 48, 480:544]
+    torch.testing.assert_close(middle, middle[:, :1].expand_as(middle))
+
+
+def test_a_head_starts_as_the_dense_layers_it_is_given():
+    dense = [nn.Linear(8 * 7 * 7, 16), nn.Linear(16, 16)]
+    head = Head(8, 16, 7, 0.5).eval()
+    head.adopt(dense)
+    features = torch.randn(2, 8, 9, 11)
+    expected = F.relu(dense[1](F.relu(dense[0](features[:, :, 1:8, 2:9].flatten(1)))))
+    torch.testing.assert_close(head(features)[:, :, 4, 5], expected)
+
+
+def test_memory_formats_agree():
+    model = perturb(fcn()).eval()
+    images = torch.randn(2, 3, 64, 96)
+    expected = model(images)
+    other = copy.deepcopy(model).to(memory_format=torch.channels_last)
+    torch.testing.assert_close(other(images.to(memory_format=torch.channels_last)), expected, rtol=1e-4, atol=1e-4)
+
+
+def positive(model: nn.Module) -> nn.Module:
+    """The same graph, made linear with positive weights, so that no path cancels another and no unit is silent."""
+    model = copy.deepcopy(model).double().eval()
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, nn.MaxPool2d):
+                setattr(parent, name, nn.AvgPool2d(child.kernel_size, child.stride, child.padding))
+    for parameter in model.parameters():
+        nn.init.constant_(parameter, 1 / parameter[0].numel())
+    return model

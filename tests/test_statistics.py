@@ -1,0 +1,196 @@
+"""Intervals, tests and ranks: by hand, against plain loops, and by simulating worlds whose truth is known."""
+
+import itertools
+import time
+
+import numpy as np
+import pytest
+
+from bench import statistics
+from bench.errors import BenchError
+from bench.metrics.scores import miou
+from bench.statistics import Samples, band_sums, bootstrap, bootstrap_interval, holm, interval, paired_p, ranks, sign_flip_p
+
+CLASSES = 5
+
+
+class World:
+    """Images, models and seeds drawn at random, with a known expected score: rare classes, uneven images, seed noise."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+
+    def images(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        unions = self.rng.gamma(0.5, 1000, (count, CLASSES)) * (self.rng.random((count, CLASSES)) < 0.4)
+        return unions, 0.5 + 0.15 * self.rng.standard_normal((count, CLASSES)) + unions / 20_000
+
+    def trained(self, images: tuple[np.ndarray, np.ndarray], seeds: int, seed_sd: float = 0.0, shift: float = 0.0) -> np.ndarray:
+        unions, quality = images
+        noise = seed_sd * self.rng.standard_normal((seeds, 1, 1)) + 0.05 * self.rng.standard_normal((seeds, *unions.shape))
+        return np.stack([unions * np.clip(quality + shift + noise, 0, 1), np.broadcast_to(unions, noise.shape)], axis=2)
+
+
+def test_scores_are_those_of_the_metrics() -> None:
+    counts = np.random.default_rng(0).integers(0, 50, (3, 8, 4, 4))
+    counts[:, :, 3], counts[:, :, :, 3] = 0, 0  # absent
+    sums = statistics.area_sums(counts)
+    assert sums.shape == (3, 8, 2, 4)
+    assert statistics.scores(sums) == pytest.approx(miou(counts.sum(1)))
+    assert bootstrap([sums], draws=5).scores[0] == pytest.approx(miou(counts.sum(1)).mean())
+    assert band_sums(np.zeros((3, 8, 4, 2))).shape == (3, 8, 2, 4)
+
+
+def test_draws_equal_a_plain_loop() -> None:
+    world = World(0)
+    row = world.trained(world.images(12), 2)
+    values = bootstrap([row], draws=20, seed=3, seed_noise="own").values[0]
+    rng = np.random.default_rng(3)
+    drawn = rng.integers(0, 12, (20, 12))
+    normal, chi2 = rng.standard_normal((20, 2)), rng.chisquare(1, 20)
+    for draw in range(20):
+        means = [statistics.scores(row[[s]][:, drawn[draw]])[0] for s in range(2)]
+        noise = (normal[draw] - normal[draw].mean()) @ statistics.scores(row) / 2 * np.sqrt(2 / chi2[draw])
+        assert values[draw] == pytest.approx(np.mean(means) + noise)
+
+
+def test_one_seed_resamples_images_only_and_says_so() -> None:
+    world = World(0)
+    images = world.images(30)
+    single, double = world.trained(images, 1), world.trained(images, 2, 0.05)
+    assert bootstrap([single]).interval(0).note.startswith("images only")
+    assert bootstrap([single, double], seed_noise="own").interval(0).note.startswith("images only")
+    assert bootstrap([single, double]).interval(0).note == "images and seeds (pooled)"
+    alone = bootstrap([single]).interval(0)
+    joined = bootstrap([single, double]).interval(0)
+    assert joined.high - joined.low > 1.2 * (alone.high - alone.low)
+    assert bootstrap_interval(single) == alone
+
+
+def test_rows_are_paired() -> None:
+    """Two rows that differ by a constant quality: their difference varies far less than either."""
+    world = World(1)
+    images = world.images(80)
+    rows = [world.trained(images, 1), world.trained(images, 1, shift=0.02)]
+    samples = bootstrap(rows)
+    assert np.std(samples.values[1] - samples.values[0]) < 0.4 * np.std(samples.values[0])
+    assert bootstrap([rows[1]]).values[0] == pytest.approx(samples.values[1])
+
+
+def test_rare_classes_may_miss_from_a_draw_and_nothing_warns() -> None:
+    sums = np.zeros((1, 6, 2, 3))
+    sums[0, :, :, 0] = [8, 10]
+    sums[0, 0, :, 1] = [0, 4]
+    samples = bootstrap([sums])
+    assert set(np.round(samples.values[0], 6)) == {0.4, 0.8}
+    nothing = bootstrap([sums * 0])
+    assert np.isnan(nothing.values).all()
+    assert np.isnan(nothing.interval(0).low)
+
+
+def test_interval_is_percentile() -> None:
+    assert interval(np.arange(1001) / 1000, 0.9) == pytest.approx((0.05, 0.95))
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, 0.9]).tolist() == [1.0, 1.0]
+    assert holm([]).shape == (0,)
+
+
+def test_paired_p_by_hand() -> None:
+    assert paired_p(np.ones(99), np.zeros(99)) == pytest.approx(2 / 100)
+    assert paired_p(np.zeros(99), np.zeros(99)) == 1
+    values = np.r_[np.full(96, 1.0), np.full(3, -1.0)]
+    assert paired_p(values, np.zeros(99)) == paired_p(np.zeros(99), values) == pytest.approx(2 * 4 / 100)
+
+
+def test_sign_flip_equals_all_swaps() -> None:
+    world = World(2)
+    images = world.images(8)
+    a, b = world.trained(images, 2), world.trained(images, 2, shift=0.06)
+    found = abs(statistics.scores(a).mean() - statistics.scores(b).mean())
+    extreme = 0
+    for swap in itertools.product([False, True], repeat=8):
+        where = np.array(swap)[None, :, None, None]
+        one, other = np.where(where, b, a), np.where(where, a, b)
+        extreme += abs(statistics.scores(one).mean() - statistics.scores(other).mean()) >= found - 1e-12
+    assert sign_flip_p(a, b, draws=20_000) == pytest.approx(extreme / 256, abs=0.015)
+    assert sign_flip_p(a, a) == 1
+
+
+def test_ranks_are_shared_by_what_cannot_be_told_apart() -> None:
+    rng = np.random.default_rng(0)
+    means = np.array([0.50, 0.70, 0.69, 0.60])
+    values = means[:, None] + 0.01 * rng.standard_normal((4, 2000))
+    samples = Samples(values, means, (1,) * 4, 100, ("",) * 4)
+    assert ranks(samples).tolist() == [4, 1, 1, 3]
+    alone = Samples(values[:1], means[:1], (1,), 100, ("",))
+    assert ranks(alone).tolist() == [1]
+
+
+def test_seeds_to_settle() -> None:
+    world = World(3)
+    images = world.images(400)
+    a = world.trained(images, 4, 0.02)
+    near, far = world.trained(images, 4, 0.02, shift=0.03), world.trained(images, 4, 0.02, shift=0.2)
+    needed = statistics.seeds_to_settle(a, far)
+    assert needed.seeds is not None and needed.seeds <= 4
+    assert needed.difference < -0.1
+    more = statistics.seeds_to_settle(a, near)
+    assert more.seeds is None or more.seeds > needed.seeds
+    assert statistics.seeds_to_settle(a[:, :10], a[::-1, :10]).seeds is None
+    with pytest.raises(BenchError, match="train one more"):
+        statistics.seeds_to_settle(a[:1], far)
+
+
+def test_noise_floor() -> None:
+    floor = statistics.noise_floor([[0.5, 0.52], [0.6, 0.6, 0.6]])
+    assert floor.sd == pytest.approx(np.sqrt(0.0002 / 3))
+    assert floor.difference == pytest.approx(1.96 * np.sqrt(2) * floor.sd, rel=1e-3)
+    assert floor.repeats == 3
+    assert statistics.noise_floor([[0.5, 0.5]]).difference == 0
+    with pytest.raises(BenchError, match="trained twice"):
+        statistics.noise_floor([[0.5]])
+
+
+def test_twenty_rows_of_voc_in_five_seconds() -> None:
+    rng = np.random.default_rng(0)
+    unions = rng.integers(0, 2000, (20, 1, 1449, 21)).astype(np.float64)
+    rows = list(np.stack([unions * 0.5, unions], axis=3))
+    start = time.perf_counter()
+    bootstrap(rows, draws=2000)
+    assert time.perf_counter() - start < 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seeds", "seed_sd"), [(2, 0.03), (3, 0.005), (5, 0.03)])
+def test_coverage_and_false_alarms(seeds: int, seed_sd: float) -> None:
+    """Of 95 % intervals about 95 % hold the truth, and two equal models differ "significantly" in at most about 5 %."""
+    world = World(seeds)
+    big = world.images(100_000)
+    truth = statistics.scores(world.trained(big, 1))[0]
+    held, alarms, repeats = 0, 0, 250
+    for repeat in range(repeats):
+        images = world.images(150)
+        samples = bootstrap([world.trained(images, seeds, seed_sd) for _ in range(4)], draws=400, seed=repeat)
+        within = samples.interval(0)
+        held += within.low <= truth <= within.high
+        alarms += paired_p(samples.values[0], samples.values[1]) <= 0.05
+    assert 0.89 <= held / repeats <= 0.99
+    assert alarms / repeats <= 0.085
+
+
+@pytest.mark.slow
+def test_resampling_three_seeds_is_too_narrow() -> None:
+    """Why seeds are not resampled by default: with a noise that dominates, the textbook's interval fails one time in five."""
+    world = World(9)
+    big = world.images(100_000)
+    truth = statistics.scores(world.trained(big, 1))[0]
+    held = dict.fromkeys(("own", "resample"), 0)
+    for repeat in range(200):
+        row = world.trained(world.images(600), 3, 0.06)
+        for kind in held:
+            within = bootstrap([row], draws=400, seed=repeat, seed_noise=kind).interval(0)
+            held[kind] += within.low <= truth <= within.high
+    assert held["resample"] / 200 < 0.85
+    assert held["own"] / 200 > 0.9
