@@ -61,7 +61,11 @@ def footnotes(rows: list[Row]) -> list[str]:
     images = sorted({result.data["test_images"] for result in results})
     seeds = sorted({len(row.results) for row in rows if row.results})
     widths = sorted({width for result in results for width in result.data.get("boundary_width_px", [])})
-    over = "images and seeds" if max(seeds) > 1 else "images alone, since one seed says nothing about the noise between trainings"
+    over = (
+        "images and seeds (noise between seeds pooled within an architecture)"
+        if max(seeds) > 1
+        else "images alone, since one seed says nothing about the noise between trainings"
+    )
     notes = [
         f"mIoU over the set, classes absent from truth and prediction left out; {_span(images)} images, {_span(seeds)} "
         f"seed{'s' if seeds != [1] else ''}; 95 % intervals by bootstrap over {over}.",

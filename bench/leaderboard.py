@@ -97,7 +97,10 @@ def _judged(rows: list[Row], store: Store, metric: str, draws: int) -> list[Row]
     if not rows:
         return []
     sums = [[per_image(store, result.cell_id) for result in row.results] for row in rows]
-    samples = {name: bootstrap([np.stack([each[name] for each in row]) for row in sums], draws=draws) for name in RESAMPLED}
+    # Architectures differ in how much a seed matters, so the noise between trainings is pooled within each.
+    pools = [row.cells[0].model.name for row in rows]
+    tables = {name: [np.stack([each[name] for each in row]) for row in sums] for name in RESAMPLED}
+    samples = {name: bootstrap(table, draws=draws, pools=pools) for name, table in tables.items()}
     order = sorted(range(len(rows)), key=lambda index: -(rows[index].scores[metric] or 0.0))
     places = ranks(samples[metric]) if metric in samples else np.argsort(order) + 1
     return [

@@ -194,3 +194,26 @@ def test_resampling_three_seeds_is_too_narrow() -> None:
             held[kind] += within.low <= truth <= within.high
     assert held["resample"] / 200 < 0.85
     assert held["own"] / 200 > 0.9
+
+
+def test_noise_between_seeds_is_pooled_within_a_pool_alone():
+    rng = np.random.default_rng(0)
+    wholes = np.full((2, 50, 1, 2), 100.0)
+    calm = np.concatenate([np.full((2, 50, 1, 2), 50.0) + rng.normal(0, 1, (1, 50, 1, 2)), wholes], axis=2)
+    wild = calm.copy()
+    wild[1, :, 0] += 20
+    one_pool = bootstrap([calm, wild])
+    two_pools = bootstrap([calm, wild], pools=["a", "b"])
+    width = [two_pools.interval(row).high - two_pools.interval(row).low for row in (0, 1)]
+    assert width[0] < 0.02 < 0.5 < width[1], "the wild architecture's noise is its own"
+    assert one_pool.interval(0).high - one_pool.interval(0).low > 0.1
+    lone = bootstrap([calm[:1], wild], pools=["a", "b"])
+    assert lone.interval(0).note.startswith("images only") and lone.interval(1).note == "images and seeds (pooled)"
+
+
+def test_an_interval_of_a_score_lies_within_its_range():
+    row = np.zeros((2, 10, 2, 3))
+    row[:, :, 1] = 10
+    row[0, :, 0] = 1
+    within = bootstrap([row]).interval(0)
+    assert within.low == 0.0 and within.high <= 1.0

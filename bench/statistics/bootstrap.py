@@ -1,6 +1,6 @@
 """Bootstrap over images and seeds, as products of weights with per-image sums."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,19 +37,27 @@ class Samples:
     """What was resampled for each row, in words."""
 
     def interval(self, row: int, level: float = 0.95) -> Interval:
-        """The percentile interval of one row."""
-        low, high = interval(self.values[row], level)
+        """The percentile interval of one row, within [0, 1] as every score is."""
+        low, high = np.clip(interval(self.values[row], level), 0.0, 1.0).tolist()
         return Interval(low, high, level, self.notes[row])
 
 
-def bootstrap(rows: Sequence[ArrayLike], *, draws: int = 2000, seed: int = 0, seed_noise: SeedNoise = "pooled") -> Samples:
+def bootstrap(
+    rows: Sequence[ArrayLike],
+    *,
+    draws: int = 2000,
+    seed: int = 0,
+    seed_noise: SeedNoise = "pooled",
+    pools: Sequence[Hashable] | None = None,
+) -> Samples:
     """Bootstrap the scores of rows evaluated on the same N images: a (S, N, 2, C) array each -> values (rows, draws).
 
     Images are drawn with replacement, the same for all rows and seeds, so that differences between rows are paired. Three seeds
     cannot be resampled honestly: the interval of their mean would hold the truth four times in five. So the noise
     between trainings is added as a t-distributed term instead. ``seed_noise`` says where its variance comes from:
 
-    - "pooled": from all rows together, as in an analysis of variance; the rows' noise is taken to be alike. Works from two seeds.
+    - "pooled": from all rows of one pool together, as in an analysis of variance; their noise is taken to be alike. Works from two
+      seeds. ``pools`` names each row's pool, for example its architecture; without it all rows are one.
     - "own": from the row alone, paired between rows by the seed's place; needs four or more seeds to be of use.
     - "resample": seeds drawn with replacement, the textbook's hierarchical bootstrap; too narrow below ten seeds.
 
@@ -64,9 +72,15 @@ def bootstrap(rows: Sequence[ArrayLike], *, draws: int = 2000, seed: int = 0, se
     values = np.stack([_resample(weights, table) for table in tables])
     by_seed = [scores(table) for table in tables]
     counts = [len(each) for each in by_seed]
-    if max(counts) > 1:
-        values += _seed_noise(rng, by_seed, draws, seed_noise)
-    noisy = [count > 1 or (seed_noise == "pooled" and max(counts) > 1) for count in counts]
+    pool = list(pools) if pools is not None else [None] * len(tables)
+    if seed_noise == "pooled":
+        members = {name: [row for row, each in enumerate(pool) if each == name] for name in dict.fromkeys(pool)}
+        for rows_of in members.values():
+            values[rows_of] += _pooled_noise(rng, [by_seed[row] for row in rows_of], draws)
+    elif max(counts) > 1:
+        values += _own_noise(rng, by_seed, draws, seed_noise)
+    known = {pool[row] for row, count in enumerate(counts) if count > 1} if seed_noise == "pooled" else set()
+    noisy = [count > 1 or pool[row] in known for row, count in enumerate(counts)]
     notes = tuple(f"images and seeds ({seed_noise})" if each else _IMAGES_ONLY for each in noisy)
     return Samples(values, np.array([each.mean() for each in by_seed]), tuple(counts), images, notes)
 
@@ -122,18 +136,21 @@ def class_ratios(sums: Floats) -> Floats:
     return np.divide(ratios.sum(-1), count, out=np.full(count.shape, np.nan), where=count > 0)
 
 
-def _seed_noise(rng: np.random.Generator, by_seed: list[Floats], draws: int, kind: SeedNoise) -> Floats:
-    """Noise of the mean over seeds: the scores (S,) of each row -> (rows, draws). Rows with one seed get none unless pooled."""
+def _pooled_noise(rng: np.random.Generator, by_seed: list[Floats], draws: int) -> Floats:
+    """Noise of the mean over seeds, one variance for all rows: the scores (S,) of each -> (rows, draws); 0 where all have one seed."""
+    freedom = sum(len(each) - 1 for each in by_seed)
+    if not freedom:
+        return np.zeros((len(by_seed), draws))
+    variance = sum(((each - each.mean()) ** 2).sum() for each in by_seed) / freedom
+    spread = np.sqrt(variance * freedom / rng.chisquare(freedom, draws))
+    return np.stack([rng.standard_normal(draws) * spread / np.sqrt(len(each)) for each in by_seed])
+
+
+def _own_noise(rng: np.random.Generator, by_seed: list[Floats], draws: int, kind: SeedNoise) -> Floats:
+    """Noise of the mean over seeds from each row's own: the scores (S,) -> (rows, draws). Rows with one seed get none."""
     most = max(map(len, by_seed))
     normal = rng.standard_normal((draws, most))
     noise = np.zeros((len(by_seed), draws))
-    if kind == "pooled":
-        freedom = sum(len(each) - 1 for each in by_seed)
-        variance = sum(((each - each.mean()) ** 2).sum() for each in by_seed) / freedom
-        spread = np.sqrt(variance * freedom / rng.chisquare(freedom, draws))
-        for row, each in enumerate(by_seed):
-            noise[row] = rng.standard_normal(draws) * spread / np.sqrt(len(each))
-        return noise
     scale = {count: np.sqrt(count / rng.chisquare(count - 1, draws)) for count in sorted({len(s) for s in by_seed} - {1})}
     choice = {count: rng.integers(0, count, (draws, count)) for count in scale}
     for row, each in enumerate(by_seed):
