@@ -15,7 +15,9 @@ def frame(rows: list[Row]) -> pd.DataFrame:
     for metric in ("miou", "boundary_iou"):
         for column in (metric, f"{metric}_low", f"{metric}_high"):
             table[column] = pd.to_numeric(plain[column]) * 100
-    return table.join(plain[["images_per_s", "latency_ms", "parameters", "seeds", "status"]])
+    table = table.join(plain[["images_per_s", "latency_ms", "parameters", "seeds", "status"]])
+    # What is the same in every row says nothing and costs width.
+    return table.drop(columns=[name for name in ("dataset", "augmentation", "fraction", "status") if table[name].nunique() == 1])
 
 
 def leaderboard() -> None:

@@ -137,7 +137,7 @@ def class_ratios(sums: Floats) -> Floats:
 
 
 def _pooled_noise(rng: np.random.Generator, by_seed: list[Floats], draws: int) -> Floats:
-    """Noise of the mean over seeds, one variance for all rows: the scores (S,) of each -> (rows, draws); 0 where all have one seed."""
+    """Noise of the mean over seeds, one variance for all rows: (S,) scores of each -> (rows, draws); 0 where all have one seed."""
     freedom = sum(len(each) - 1 for each in by_seed)
     if not freedom:
         return np.zeros((len(by_seed), draws))

@@ -1,0 +1,87 @@
+"""The store: whole files or none, states, claims, and clear words for what cannot be read."""
+
+import json
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from bench.errors import BenchError
+from bench.store import Failure, Store, write_json
+
+
+def failure(cell_id: str) -> dict:
+    return Failure(cell_id=cell_id, cause="oom", message="too large", finished="2026-01-01T00:00:00+00:00").model_dump()
+
+
+def test_a_state_is_what_lies_in_the_folder(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    folder = store.folder("a")
+    assert store.state("a") == "new"
+    folder.mkdir(parents=True)
+    (folder / "cell.json").write_text("{}")
+    assert store.state("a") == "new"
+    (folder / "previous.pt").touch()
+    assert store.state("a") == "started"
+    write_json(folder / "failed.json", failure("a"))
+    assert store.state("a") == "failed"
+    (folder / "result.json").touch()
+    assert store.state("a") == "finished"
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    write_json(path, {"a": 1})
+    with pytest.raises(ValueError):
+        write_json(path, {"a": float("nan")})
+    assert json.loads(path.read_text()) == {"a": 1} and [each.name for each in tmp_path.iterdir()] == ["x.json"]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "not a failure"),
+        ('{"cause": 3}', "not a failure"),
+        ('{"schema_version": 99}', "written by a newer version (schema 99, this one reads 1); update stridebench"),
+    ],
+)
+def test_a_file_that_is_no_record_is_named(tmp_path: Path, content: str, expected: str) -> None:
+    store = Store(tmp_path)
+    store.folder("a").mkdir(parents=True)
+    (store.folder("a") / "failed.json").write_text(content)
+    with pytest.raises(BenchError) as caught:
+        store.failure("a")
+    assert expected in str(caught.value) and "failed.json" in str(caught.value)
+
+
+def test_a_cell_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for name in ("abc-1", "abd-1"):
+        store.folder(name).mkdir(parents=True)
+    assert store.find("abc") == "abc-1"
+    with pytest.raises(BenchError, match="could be 2 cells"):
+        store.find("ab")
+    for prefix in ("x", "", "../.."):
+        with pytest.raises(BenchError, match="no cell"):
+            store.find(prefix)
+
+
+def _try(root: Path, answer) -> None:  # type: ignore[no-untyped-def]
+    with Store(root).claim("a") as mine:
+        answer.put(mine)
+
+
+def test_one_process_holds_a_cell_and_death_frees_it(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    answer = context.Queue()
+
+    def ask() -> bool:
+        process = context.Process(target=_try, args=(tmp_path, answer))
+        process.start()
+        process.join(60)
+        return bool(answer.get(timeout=10))
+
+    with Store(tmp_path).claim("a") as mine:
+        assert mine and not ask()
+    assert ask()
