@@ -5,6 +5,7 @@ not write its own.
 """
 
 import multiprocessing
+import os
 import signal
 import time
 from collections import deque
@@ -68,6 +69,9 @@ def run(jobs: list[Job], *, devices: list[str], on_event: Event, stopping: Calla
 
 def server() -> Any:
     """The fork server's context. It has torch imported and CUDA untouched, so a cell starts in milliseconds."""
+    # Read when torch loads OpenMP. Threads that wait by spinning take the cores that other processes' threads are waiting for:
+    # two cells on the same two cores would slow each other down tenfold.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["__main__", "bench.runners.child"])
     return context
