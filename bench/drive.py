@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from bench.cell import Cell
 from bench.data import DATASETS
+from bench.data.crops import crop_size
 from bench.data.prepare import cache_folder, prepare
 from bench.errors import BenchError
 from bench.job import Job
@@ -64,6 +67,8 @@ def pending(plan: Plan, store: Store, options: Options) -> list[Cell]:
 
 def _wanted(cell: Cell, store: Store, retry: bool) -> bool:
     state = store.state(cell.id)
+    if state == "finished":
+        store.result(cell.id)  # a damaged result is told of here, and not taken for a finished cell
     failure = store.failure(cell.id) if state == "failed" else None
     return state != "finished" and (retry or failure is None or failure.cause not in HOPELESS)
 
@@ -80,8 +85,7 @@ def drive(
     store.writable()
     check(plan.cells)
     jobs = [_job(cell, plan, store, options, view) for cell in todo]
-    devices = preflight(jobs)
-    devices = list(options.devices) or devices
+    devices = _devices(options, preflight(jobs))
     for cell in todo:
         (store.folder(cell.id) / "failed.json").unlink(missing_ok=True)
         store.open_cell(cell)
@@ -101,6 +105,14 @@ def drive(
     return outcome
 
 
+def _devices(options: Options, there: list[str]) -> list[str]:
+    """The devices to run on; raises BenchError for one this machine does not have."""
+    for device in options.devices:
+        if device not in (*there, "cpu"):
+            raise BenchError(f"--device {device}: this machine has {', '.join(dict.fromkeys((*there, 'cpu')))}")
+    return list(options.devices) or there
+
+
 def _job(cell: Cell, plan: Plan, store: Store, options: Options, view: View) -> Job:
     """A cell with its data prepared."""
     entry, spec, caches = DATASETS[cell.dataset.name], cell.dataset, {}
@@ -115,6 +127,9 @@ def _job(cell: Cell, plan: Plan, store: Store, options: Options, view: View) -> 
         title = f"{cell.dataset_label} {split}"
         prepare(samples, entry, spec, folder, progress=lambda done, total, title=title: view.preparing(title, done, total))  # type: ignore[misc]
         caches[split] = folder
+    assert spec.train is not None
+    with np.load(caches[spec.train] / "index.npz", allow_pickle=False) as index:
+        crop_size(index["sizes"], cell.train)
     return Job(cell, store.root, caches, threads=options.threads, checkpoint_every_s=options.checkpoint_every_s)
 
 

@@ -38,6 +38,10 @@ def expand(suite: Suite) -> list[Cell]:
     for label, dataset in suite.datasets.items():
         if dataset.name not in DATASETS:
             raise BenchError(f"{suite.place(('datasets', label, 'name'))}: {unknown('dataset', dataset.name, DATASETS)}")
+    if suite.augmentations.get("none", AugmentationSpec()) != AugmentationSpec():
+        raise BenchError(
+            f"{suite.place(('augmentations', 'none'))}: `none` is the augmentation that changes nothing; choose another name"
+        )
     matrix: dict[str, list[Any]] = {"augmentation": ["none"], "fraction": [1], "seed": [0], **suite.matrix}
     order = [*NAMED_AXES[:-1], *(axis for axis in matrix if axis not in NAMED_AXES), "seed"]
     for axis, values in matrix.items():

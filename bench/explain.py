@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from bench.data import DATASETS
 from bench.errors import nearest
 from bench.models import MODELS
 from bench.specs import AugmentationSpec, DatasetSpec, EvalSpec, FcnSpec, PhantomSpec, ProfileSpec, TrainSpec, UnetSpec
@@ -27,6 +28,11 @@ def describe(path: KeyPath, items: list[dict[str, Any]], data: Any, root: type[B
     """What is wrong at one place; several items are the branches of one union."""
     item, name = items[0], dotted(path)
     kind = item["type"]
+    if kind == "extra_forbidden" and path[0] == "datasets" and data["datasets"][path[1]].get("name") not in DATASETS:
+        given = data["datasets"][path[1]].get("name")
+        return (
+            f"datasets.{path[1]}.name: unknown dataset {given!r}.{nearest(given, DATASETS)} `bench list datasets` prints them all."
+        )
     if kind == "extra_forbidden":
         return f"{name}: unknown key {path[-1]!r}.{nearest(path[-1], _keys_at(path[:-1], data, root))}"
     if kind == "missing":
@@ -36,6 +42,10 @@ def describe(path: KeyPath, items: list[dict[str, Any]], data: Any, root: type[B
         if given is None:
             return f"{name}: missing `name:`, one of {', '.join(MODELS)}"
         return f"{name}.name: unknown model {given!r}.{nearest(given, MODELS)} `bench list models` prints them all."
+    if kind == "string_pattern_mismatch":
+        return f"{name}: given {_short(item['input'])}, expected letters, digits, '.', '_' and '-', a letter or digit first"
+    if kind == "invalid_key":
+        return f"{name}: the key {path[-1] if path else item['input']!r} is not text; put it in quotes"
     if kind == "too_short" and path[:1] == ("matrix",):
         return f"{name}: the axis is empty; give it at least one value or leave it out"
     if kind == "value_error":
@@ -56,13 +66,15 @@ def dotted(path: Iterable[str | int]) -> str:
 
 def _plain(message: str) -> str:
     message = message.split(",")[0] if message.startswith("Input should be a valid") else message
-    message = re.sub(r"^(Input|Value) should ", "", message)
+    message = re.sub(r"^(Input|Value) should ", "", re.sub(r" or instance of \w+", "", message)).replace(
+        "a valid dictionary", "a mapping"
+    )
     message = re.sub(r"^(be|have) ", "", message)
     return message[0].lower() + message[1:] if message else message
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    text = "nothing" if value is None else repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 

@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from bench.cell import Cell
+from bench.errors import BenchError
 from bench.statistics import Interval, area_sums, band_sums, bootstrap, ranks
 from bench.store import Failure, Result, Store
 
@@ -111,8 +113,12 @@ def _judged(rows: list[Row], store: Store, metric: str, draws: int) -> list[Row]
 
 def per_image(store: Store, cell_id: str) -> dict[str, np.ndarray]:
     """Sufficient statistics of each image: "miou" (N, 2, C) hits and unions, "boundary_iou" alike for the bands."""
-    with np.load(store.folder(cell_id) / "per_image.npz", allow_pickle=False) as saved:
-        counts, bands = saved["counts"], saved["boundary"]
+    path = store.folder(cell_id) / "per_image.npz"
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            counts, bands = saved["counts"], saved["boundary"]
+    except (OSError, BadZipFile, KeyError, ValueError, EOFError) as error:
+        raise BenchError(f"{path} cannot be read: {error}. Remove the cell's folder and run the suite again.") from None
     return {"miou": area_sums(counts), "boundary_iou": band_sums(bands)}
 
 

@@ -110,10 +110,14 @@ def check(cells: Iterable[Cell]) -> None:
 def describe(cell: Cell, store: Store) -> tuple[str, str]:
     """A cell's state in the store, and in a few words what a run would do with it."""
     state = store.state(cell.id)
+    try:
+        store.result(cell.id)
+        failure = store.failure(cell.id)
+    except BenchError as error:
+        return "damaged", str(error)
     if state == "finished":
         return state, "has its result"
     if state == "failed":
-        failure = store.failure(cell.id)
         return state, f"{failure.cause}: {failure.message}" if failure else ""
     if state == "started":
         return state, "goes on from its last checkpoint"

@@ -13,19 +13,22 @@ from pydantic import (
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
-    PositiveInt,
     Tag,
     model_validator,
 )
 
-Size = tuple[PositiveInt, PositiveInt]
+# Bounds beyond anything sensible: a slip of the finger is a message, not a machine without memory.
+Count = Annotated[int, Field(gt=0, le=1_000_000_000)]
+Images = Annotated[int, Field(gt=0, le=1_000_000)]
+Side = Annotated[int, Field(gt=0, le=32_768)]
+Size = tuple[Side, Side]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class Spec(BaseModel):
     """A frozen block of a suite in which every unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class FcnSpec(Spec):
@@ -38,9 +41,9 @@ class FcnSpec(Spec):
     """Stride in pixels of the finest grid on which classes are scored: 32 for FCN-32s, 8 for FCN-8s."""
     weights: Literal["imagenet"] | None = None
     """Where the trunk starts: "imagenet" for torchvision's own files, nothing for random weights."""
-    width: PositiveInt = 8
+    width: Side = 8
     """Channels of the first stage of the `small` backbone; stages double up to eight times as many."""
-    head_width: PositiveInt | None = None
+    head_width: Side | None = None
     """Channels of fc6 and fc7. Unset: 4096 for the VGG trunks as in the paper, the trunk's last width for all others."""
     dropout: Probability = 0.5
     """Dropout after fc6 and after fc7."""
@@ -58,7 +61,7 @@ class UnetSpec(Spec):
     """A U-Net with padded convolutions (Ronneberger et al. 2015)."""
 
     name: Literal["unet"]
-    width: PositiveInt = 64
+    width: Side = 64
     """Channels of the first level; every level below has twice as many."""
     depth: Annotated[int, Field(ge=1, le=7)] = 4
     """Number of poolings."""
@@ -96,11 +99,11 @@ class PhantomSpec(DatasetSpec):
     name: Literal["phantom"]
     size: Size = (96, 96)
     """(height, width) in pixels of every generated image."""
-    train_images: PositiveInt = 400
+    train_images: Images = 400
     """Number of images in the split `train`."""
-    val_images: PositiveInt = 60
+    val_images: Images = 60
     """Number of images in the split `val`."""
-    test_images: PositiveInt = 120
+    test_images: Images = 120
     """Number of images in the split `test`."""
     data_seed: NonNegativeInt = 0
     """Seed of the generator; another seed is another data set."""
@@ -140,11 +143,11 @@ class AugmentationSpec(Spec):
 class TrainSpec(Spec):
     """How a cell is trained."""
 
-    steps: PositiveInt = 40_000
+    steps: Count = 40_000
     """Optimiser steps: the only training horizon, so that a tenth of the data costs the same compute."""
-    batch: PositiveInt = 16
+    batch: Side = 16
     """Images a step."""
-    crop: PositiveInt | Size | Literal["full"] = "full"
+    crop: Side | Size | Literal["full"] = "full"
     """Training crop in pixels: a side, a (height, width), or "full" for whole images of one size."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     lr: PositiveFloat = 0.01
@@ -162,7 +165,7 @@ class TrainSpec(Spec):
     """Weights of the cross-entropy; median_frequency as Eigen and Fergus 2015, over the images trained on."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Arithmetic of the forward pass: bf16 is autocast, with weights kept in fp32."""
-    val_every: PositiveInt | None = None
+    val_every: Count | None = None
     """Steps between two validations. Unset: ten validations a training."""
     channels_last: bool = True
     """Memory layout; faster on GPUs and, for small networks, on CPUs."""
@@ -181,7 +184,7 @@ class EvalSpec(Spec):
 
     choose: Literal["best", "last"] = "best"
     """The checkpoint that is reported: the best on the split `val`, or the last."""
-    batch: PositiveInt = 8
+    batch: Side = 8
     """Most images a forward pass; only images of one size share a pass, none is resized."""
     boundary_ratio: Annotated[float, Field(gt=0, lt=0.5)] = 0.02
     """Width of Boundary IoU's band as a share of the image diagonal (Cheng et al. 2021)."""
@@ -193,10 +196,10 @@ class ProfileSpec(Spec):
 
     size: Size | None = None
     """(height, width) in pixels of the input. Unset: the size of the first image of the reported split."""
-    batch: PositiveInt = 8
+    batch: Side = 8
     """Images a forward pass for the throughput."""
     precision: Literal["fp32", "bf16"] = "fp32"
     warmup: NonNegativeInt = 3
     """Passes before the clock starts."""
-    rounds: PositiveInt = 20
+    rounds: Count = 20
     """Timed passes."""

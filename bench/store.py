@@ -183,7 +183,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise BenchError(f"{path}: cannot be read: {error}. Move it away and run the suite again.") from None
+        raise BenchError(f"{path}: cannot be read: {error}. Remove its folder and run the suite again.") from None
 
 
 def _read(path: Path, kind: type[Record]) -> Record | None:
@@ -199,4 +199,7 @@ def _read(path: Path, kind: type[Record]) -> Record | None:
         return kind.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        raise BenchError(f"{path}: not a {kind.__name__.lower()}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        what = ".".join(map(str, first["loc"])) or "the file"
+        raise BenchError(
+            f"{path}: not a {kind.__name__.lower()} ({what}: {first['msg']}). Remove the cell's folder and run the suite again."
+        ) from None

@@ -47,7 +47,8 @@ def read_yaml(path: Path) -> Document:
         data = None if node is None else loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise BenchError(f"{path}:{line}: not valid YAML: {error.problem or error.context}") from None
+        hint = " (YAML is indented with spaces, never with tabs)" if "\t" in text else ""
+        raise BenchError(f"{path}:{line}: not valid YAML: {error.problem or error.context}{hint}") from None
     except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
         raise BenchError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from None
     return Document(path, data, lines)

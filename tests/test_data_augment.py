@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from bench.data.augment import augment, draw
-from bench.data.batches import Batches, by_size, crop_size
+from bench.data.batches import Batches, by_size
 from bench.data.cache import Cache
 from bench.data.chance import generator, torch_seed
+from bench.data.crops import crop_size
 from bench.errors import BenchError
 from bench.specs import AugmentationSpec, TrainSpec
 

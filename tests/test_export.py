@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bench.cell import Cell
+from bench.errors import BenchError
 from bench.expand import expand
 from bench.export import FORMATS, cell_text, columns
 from bench.leaderboard import Row, collect, rank
@@ -95,3 +96,14 @@ def test_markdown_and_latex_are_well_formed(rows: list[Row]) -> None:
     latex = FORMATS["latex"](rows)
     assert r"good\_100\%" in latex and latex.count(r"\\") == 4 and latex.count("{") == latex.count("}")
     assert "Boundary IoU with a band of 3 px" in latex
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", None], ids=["empty", "truncated", "missing"])
+def test_damaged_counts_are_named(rows: list[Row], tmp_path: Path, content: bytes | None) -> None:
+    store = Store(tmp_path / "runs")
+    path = store.folder(rows[0].cells[0].id) / "per_image.npz"
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(BenchError, match=r"per_image.npz cannot be read.*Remove the cell's folder"):
+        rank(collect([cell for row in rows for cell in row.cells], store), store)

@@ -94,6 +94,12 @@ def test_a_suite_is_run_once_and_looked_at_in_every_way(bench: Bench, tiny_suite
     assert "0 of 2 cells sent" in bench("sync", tiny_suite).stderr
     mlflow_runs(store, 2)
 
+    damaged = store / "cells" / min(made) / "result.json"
+    damaged.write_text(damaged.read_text()[:50])
+    assert "damaged" in {row["state"] for row in json.loads(bench("status", tiny_suite, "--json").stdout)}
+    for action in ("run", "leaderboard"):
+        assert "result.json: cannot be read" in bench(action, tiny_suite, code=2).stderr
+
 
 def mlflow_runs(store: Path, count: int) -> None:
     """The mirror holds one finished run a cell, with its curve and scores."""
@@ -273,6 +279,9 @@ def test_data_that_is_not_there_is_asked_for(bench: Bench, repository: Path, tmp
         (["run", "quickstrat"], "no suite 'quickstrat'"),
         (["run", "tiny.yaml", "--store", "/proc/nothing"], "the store /proc/nothing cannot be written"),
         (["run", "tiny.yaml", "--store", "tiny.yaml"], "the store tiny.yaml cannot be written"),
+        (["status", "tiny.yaml", "--store", "tiny.yaml"], "the store tiny.yaml cannot be written: it is a file"),
+        (["dashboard", "--store", "tiny.yaml"], "the store tiny.yaml cannot be written: it is a file"),
+        (["run", "tiny.yaml", "--device", "cuda:99"], "--device cuda:99: this machine has"),
         (["run", "tiny.yaml", "--tracking", "maybe"], "--tracking maybe: expected on or off"),
         (["run", "tiny.yaml", "--cell", "zzz"], "--cell zzz: no cell of this suite has such an id"),
         (["run", "tiny.yaml", "--set", "train.lrr=1"], "Did you mean 'lr'?"),

@@ -134,3 +134,23 @@ def test_an_alias_bomb_is_refused(tmp_path: Path) -> None:
     layers = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     layers += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 9)]
     assert "make the file smaller" in message(tmp_path, "\n".join(layers))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (GOOD + "train:\n", "/x.yaml:7: train: given nothing, expected a mapping."),
+        (GOOD + "train: {lr: .inf}\n", "/x.yaml:7: train.lr: given inf, expected a finite number."),
+        (GOOD + "name: a/b\n", "name: given 'a/b', expected letters, digits"),
+        (GOOD + "augmentations: {none: {flip: 1}}\n", "`none` is the augmentation that changes nothing"),
+        (
+            GOOD + "datasets: {p: {name: phantm, size: [8, 8]}}\n",
+            "datasets.p.name: unknown dataset 'phantm'. Did you mean 'phantom'?",
+        ),
+        (GOOD + "datasets: {p: {name: phantom, train_images: 99999999999999999999}}\n", "expected less than or equal to 1000000"),
+        (GOOD + "train:\n\tlr: 1\n", "never with tabs"),
+        (GOOD.replace("width: 8", "width: 99999999999"), "models.b.width: given 99999999999, expected less than or equal to 32768"),
+    ],
+)
+def test_slips_of_the_finger(tmp_path: Path, text: str, expected: str) -> None:
+    assert expected in message(tmp_path, text)

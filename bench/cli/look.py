@@ -10,7 +10,18 @@ from typing import Annotated, Any
 import typer
 
 from bench.cell import Cell, cell_from_json, differences
-from bench.cli.options import DATA, STORE, DataOption, JsonOption, SetOption, SmokeOption, StoreOption, SuiteArgument, open_suite
+from bench.cli.options import (
+    DATA,
+    STORE,
+    DataOption,
+    JsonOption,
+    SetOption,
+    SmokeOption,
+    StoreOption,
+    SuiteArgument,
+    checked,
+    open_suite,
+)
 from bench.cli.printing import cell_row, print_json, print_table, say
 from bench.curve import read_curve
 from bench.data import DATASETS
@@ -79,7 +90,9 @@ def _recorded(store: Store, cell_id: str) -> Cell:
     try:
         return cell_from_json(read_json(path))
     except (KeyError, TypeError, ValueError) as error:
-        raise BenchError(f"{path}: not a cell of this version: {str(error).splitlines()[0]}") from None
+        raise BenchError(
+            f"{path}: not a cell of this version ({str(error).splitlines()[0]}). Remove the folder and run its suite again."
+        ) from None
 
 
 def _most_similar(store: Store, cell: Cell) -> Cell:
@@ -157,7 +170,17 @@ def dashboard(
     """Open the dashboard on a store; it listens on this machine only."""
     import dashboard as package
 
+    checked(store)
     script = Path(package.__file__).parent / "app.py"
     flags = ["--server.address=127.0.0.1", f"--server.port={port}", f"--server.headless={str(headless).lower()}"]
-    command = [sys.executable, "-m", "streamlit", "run", str(script), *flags, "--browser.gatherUsageStats=false"]
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(script),
+        *flags,
+        "--browser.gatherUsageStats=false",
+        "--server.showEmailPrompt=false",
+    ]
     raise typer.Exit(subprocess.call(command, env={**os.environ, "BENCH_STORE": str(store.resolve())}))

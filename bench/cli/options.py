@@ -48,10 +48,17 @@ def suite_path(name: str) -> Path:
     )
 
 
+def checked(root: Path) -> Store:
+    """The store below a folder; raises BenchError when there is something else in its place."""
+    if root.exists() and not root.is_dir():
+        raise BenchError(f"the store {root} cannot be written: it is a file. Choose a folder with --store DIR or BENCH_STORE.")
+    return Store(root)
+
+
 def open_suite(name: str, store: Path, data_root: Path, settings: list[str], smoked: bool = False) -> Opened:
     """Read a suite, expand it and survey its data; the data may be absent when an earlier run noted its fingerprints."""
     suite = load_suite(suite_path(name), settings)
-    cells, place = expand(suite), Store(store)
+    cells, place = expand(suite), checked(store)
     if smoked:
         place = smoke_store(place)
         place.writable()

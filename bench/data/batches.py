@@ -9,7 +9,7 @@ from torch import Tensor
 from bench.data.augment import augment, draw
 from bench.data.cache import Cache, normalise
 from bench.data.chance import generator
-from bench.errors import BenchError
+from bench.data.crops import crop_size
 from bench.specs import AugmentationSpec, TrainSpec
 
 
@@ -38,19 +38,6 @@ class Batches:
             order = np.argsort(generator(self.seed, "order", epoch).random(len(self.chosen)), kind="stable")
             self._epoch, self._order = epoch, self.chosen[order]
         return int(self._order[place])
-
-
-def crop_size(sizes: np.ndarray, train: TrainSpec) -> tuple[int, int]:
-    """(height, width) of the training crop; raises BenchError when whole images are asked for and their sizes differ."""
-    if train.crop == "full":
-        if not (sizes == sizes[0]).all():
-            other = sizes[(sizes != sizes[0]).any(axis=1)][0]
-            raise BenchError(
-                f"train.crop is 'full', but the images differ in size ({sizes[0][0]}x{sizes[0][1]} and {other[0]}x{other[1]}). "
-                "Set train.crop to a side in pixels, or dataset.resize."
-            )
-        return int(sizes[0][0]), int(sizes[0][1])
-    return train.crop if isinstance(train.crop, tuple) else (train.crop, train.crop)
 
 
 def by_size(sizes: np.ndarray, most: int) -> Iterator[np.ndarray]:

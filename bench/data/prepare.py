@@ -57,6 +57,10 @@ def prepare(
         except OSError as error:
             reason = f"the cache {folder} cannot be written: {error.strerror or error}."
             raise BenchError(f"{reason} Free some space, or choose another store with --store.") from None
+        except MemoryError as error:
+            raise BenchError(
+                f"{spec.name}: an image does not fit in memory: {error}. Make dataset.size or dataset.resize smaller."
+            ) from None
         finally:
             shutil.rmtree(beside, ignore_errors=True)
     return folder
