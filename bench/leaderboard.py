@@ -115,7 +115,7 @@ def per_image(store: Store, cell_id: str) -> dict[str, np.ndarray]:
     """Sufficient statistics of each image: "miou" (N, 2, C) hits and unions, "boundary_iou" alike for the bands."""
     path = store.folder(cell_id) / "per_image.npz"
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
             counts, bands = saved["counts"], saved["boundary"]
     except (OSError, BadZipFile, KeyError, ValueError, EOFError) as error:
         raise BenchError(f"{path} cannot be read: {error}. Remove the cell's folder and run the suite again.") from None
