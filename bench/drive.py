@@ -84,8 +84,8 @@ def drive(
         return {}
     store.writable()
     check(plan.cells)
+    devices = _devices(options, preflight([Job(cell, store.root, {}) for cell in todo]))
     jobs = [_job(cell, plan, store, options, view) for cell in todo]
-    devices = _devices(options, preflight(jobs))
     for cell in todo:
         (store.folder(cell.id) / "failed.json").unlink(missing_ok=True)
         store.open_cell(cell)

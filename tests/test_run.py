@@ -174,7 +174,7 @@ def test_failed_cells_have_their_cause_and_the_others_finish(
     hot = "  hot: {name: unet, width: 4, depth: 1, norm: none}\n  huge: {name: fcn, backbone: small, width: 4, stride: 16}\n"
     text = text.replace("augmentations:", hot + "augmentations:", 1)
     text += "overrides:\n- {when: {model: hot}, set: {train.lr: 1.0e+30, train.optimizer: sgd}}\n"
-    text += "- {when: {model: huge}, set: {train.crop: [60000, 60000]}}\n"
+    text += "- {when: {model: huge}, set: {profile.size: [512, 512], profile.batch: 32768}}\n"
     tiny_suite.write_text(text)
     done = bench("run", tiny_suite, "--tracking", "off", code=3)
     store = Store(tmp_path / "runs")

@@ -64,7 +64,7 @@ def test_the_loop_logs_validates_and_saves() -> None:
 
 def test_a_loss_that_is_no_number_ends_the_training() -> None:
     with pytest.raises(Diverged, match="the loss is nan at step 2"):
-        run(nn.Conv2d(3, 2, 1), spec(lr=math.inf, steps=10, momentum=0.0))
+        run(nn.Conv2d(3, 2, 1), spec(lr=3e38, steps=10, momentum=0.0))
 
 
 def test_a_training_that_is_stopped_has_saved_where_it_is() -> None:
