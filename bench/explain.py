@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from bench.data import DATASETS
-from bench.errors import nearest
+from bench.errors import nearest, unknown
 from bench.models import MODELS
 from bench.specs import AugmentationSpec, DatasetSpec, EvalSpec, FcnSpec, PhantomSpec, ProfileSpec, TrainSpec, UnetSpec
 from bench.yamlfile import Document, KeyPath
@@ -30,9 +30,7 @@ def describe(path: KeyPath, items: list[dict[str, Any]], data: Any, root: type[B
     kind = item["type"]
     if kind == "extra_forbidden" and path[0] == "datasets" and data["datasets"][path[1]].get("name") not in DATASETS:
         given = data["datasets"][path[1]].get("name")
-        return (
-            f"datasets.{path[1]}.name: unknown dataset {given!r}.{nearest(given, DATASETS)} `bench list datasets` prints them all."
-        )
+        return f"datasets.{path[1]}.name: {unknown('dataset', given, DATASETS)}"
     if kind == "extra_forbidden":
         return f"{name}: unknown key {path[-1]!r}.{nearest(path[-1], _keys_at(path[:-1], data, root))}"
     if kind == "missing":
@@ -41,7 +39,7 @@ def describe(path: KeyPath, items: list[dict[str, Any]], data: Any, root: type[B
         given = item["input"].get("name") if isinstance(item["input"], dict) else item["input"]
         if given is None:
             return f"{name}: missing `name:`, one of {', '.join(MODELS)}"
-        return f"{name}.name: unknown model {given!r}.{nearest(given, MODELS)} `bench list models` prints them all."
+        return f"{name}.name: {unknown('model', given, MODELS)}"
     if kind == "string_pattern_mismatch":
         return f"{name}: given {_short(item['input'])}, expected letters, digits, '.', '_' and '-', a letter or digit first"
     if kind == "invalid_key":
