@@ -13,8 +13,8 @@ from bench.specs import AnyDatasetSpec, AugmentationSpec, DatasetSpec, EvalSpec,
 
 TRAIN_PROTOCOL = 1
 """Raised whenever the same spec would train to other weights."""
-EVAL_PROTOCOL = 1
-"""Raised whenever the same weights would get other scores."""
+EVAL_PROTOCOL = 2
+"""Raised whenever the same weights would get other scores, or more of them."""
 PROFILE_PROTOCOL = 1
 """Raised whenever speed or cost is measured in another way."""
 

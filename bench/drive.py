@@ -15,7 +15,7 @@ from bench.data.crops import crop_size
 from bench.data.prepare import cache_folder, prepare
 from bench.errors import BenchError
 from bench.job import Job
-from bench.plan import Plan, check, roles
+from bench.plan import Plan, check, roles, trained
 from bench.registry import load
 from bench.runners import RUNNERS
 from bench.runners.local import preflight
@@ -51,6 +51,8 @@ class Options:
     retry: bool = False
     only: str | None = None
     """Beginning of the id of the one cell to run."""
+    trained_only: bool = False
+    """Leave out the cells for which something would have to be trained."""
     threads: int | None = None
     checkpoint_every_s: float = 120.0
     devices: tuple[str, ...] = ()
@@ -62,6 +64,8 @@ def pending(plan: Plan, store: Store, options: Options) -> list[Cell]:
     chosen = [cell for cell in plan.cells if cell.id.startswith(options.only or "")]
     if options.only and not chosen:
         raise BenchError(f"--cell {options.only}: no cell of this suite has such an id. `bench plan SUITE` prints them.")
+    if options.trained_only:
+        chosen = [cell for cell in chosen if trained(cell, store)]
     return [cell for cell in chosen if _wanted(cell, store, options.retry)]
 
 

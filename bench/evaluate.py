@@ -1,6 +1,8 @@
-"""Scoring a model on a split at native resolution."""
+"""Scoring a model, or label maps that were kept of it, on a split at native resolution."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,48 +10,80 @@ from torch import Tensor, nn
 
 from bench.data.batches import by_size, whole_images
 from bench.data.cache import Cache
-from bench.metrics.boundary import boundary_iou_sums, boundary_width
+from bench.errors import BenchError
+from bench.metrics.boundary import boundary_width
 from bench.metrics.confusion import confusion
+from bench.metrics.measure import measure
+from bench.per_image import PerImage
+from bench.predictions import read_predictions
 from bench.specs import EvalSpec
 
+TRIMAP_PX = 40
+"""Widest trimap of the curve."""
+Batch = tuple[np.ndarray, Tensor, Tensor]
+"""Indices of the images, their predictions and their labels, (B, H, W) uint8 both."""
+Keep = Callable[[str, np.ndarray], None]
 
-@dataclass(frozen=True)
-class Scores:
-    """Per-image sums, in the order of the cache, from which every score is made without the model."""
 
-    counts: np.ndarray
-    """(N, C, C) pixels by (truth, prediction)."""
-    boundary: np.ndarray | None
-    """(N, C, 2) intersection and union of the boundary bands in pixels, or None where they were not asked for."""
-    widths_px: np.ndarray | None
-    """(N,) width of the band in each image."""
+def evaluate(model: nn.Module, cache: Cache, spec: EvalSpec, *, num_classes: int, keep: Keep | None = None) -> PerImage:
+    """Predict every image of a cache at its own size, in groups of one size, and sum all that scores are made of.
+
+    The model is left in evaluation mode. Pixels in the margin of a model without padding are scored by mirrored borders.
+    ``keep`` is handed the name and the (H, W) uint8 label map of every image.
+    """
+    return _gather(_predicted(model, cache, spec), cache, spec.boundary_ratio, num_classes, keep)
+
+
+def rescore(kept: Path, cache: Cache, spec: EvalSpec, *, num_classes: int) -> PerImage:
+    """The same sums from label maps that an earlier evaluation kept; raises BenchError for maps that do not fit the labels."""
+    return _gather(_kept(kept, cache, spec), cache, spec.boundary_ratio, num_classes, None)
+
+
+def count(model: nn.Module, cache: Cache, spec: EvalSpec, *, num_classes: int) -> np.ndarray:
+    """Confusion counts (N, C, C) alone: what a validation needs."""
+    counts = np.zeros((len(cache), num_classes, num_classes), np.int64)
+    for indices, preds, labels in _predicted(model, cache, spec):
+        counts[indices] = confusion(preds, labels, num_classes).cpu()
+    return counts
+
+
+def _gather(batches: Iterable[Batch], cache: Cache, boundary_ratio: float, num_classes: int, keep: Keep | None) -> PerImage:
+    """Sums of every image, on the device until the last batch is in."""
+    gathered: dict[str, Tensor] = {}
+    for indices, preds, labels in batches:
+        sums = measure(preds, labels, num_classes, boundary_ratio=boundary_ratio, radius=TRIMAP_PX, objects=True)
+        where = torch.from_numpy(indices).to(labels.device)
+        for name, batch in vars(sums).items():
+            if name not in gathered:
+                gathered[name] = batch.new_zeros(len(cache), *batch.shape[1:])
+            gathered[name][where] = batch
+        if keep:
+            for index, each in zip(indices, preds.cpu().numpy(), strict=True):
+                keep(cache.ids[int(index)], each)
+    widths = np.array([boundary_width(int(height), int(width), boundary_ratio) for height, width in cache.sizes])
+    arrays: dict[str, Any] = {name: each.cpu().numpy() for name, each in gathered.items()}
+    return PerImage(cache.ids, widths_px=widths, **arrays)
+
+
+def _predicted(model: nn.Module, cache: Cache, spec: EvalSpec) -> Iterator[Batch]:
+    model.eval()
+    device = next(model.parameters()).device
+    for indices in by_size(cache.sizes, spec.batch):
+        images, labels = whole_images(cache, indices)
+        yield indices, predict(model, images.to(device, non_blocking=True), spec.precision), labels.to(device, non_blocking=True)
+
+
+def _kept(path: Path, cache: Cache, spec: EvalSpec) -> Iterator[Batch]:
+    for indices in by_size(cache.sizes, spec.batch):
+        labels = whole_images(cache, indices)[1]
+        maps = read_predictions(path, [cache.ids[index] for index in indices])
+        for index, each in zip(indices, maps, strict=True):
+            if each.shape != tuple(cache.sizes[index]):
+                raise BenchError(f"{path}: {cache.ids[index]} is {each.shape} pixels and its labels {tuple(cache.sizes[index])}")
+        yield indices, torch.from_numpy(np.stack(maps)).to(labels.device), labels
 
 
 @torch.inference_mode()
-def evaluate(model: nn.Module, cache: Cache, spec: EvalSpec, *, num_classes: int, boundary: bool = True) -> Scores:
-    """Predict every image of a cache at its own size, in groups of one size, and count.
-
-    The model is left in evaluation mode. Pixels in the margin of a model without padding are scored by mirrored borders.
-    """
-    model.eval()
-    device = next(model.parameters()).device
-    count = len(cache)
-    counts = torch.zeros(count, num_classes, num_classes, dtype=torch.int64, device=device)
-    bands = torch.zeros(count, num_classes, 2, dtype=torch.int64, device=device)
-    widths = np.zeros(count, np.int64)
-    for indices in by_size(cache.sizes, spec.batch):
-        images, labels = whole_images(cache, indices)
-        images, labels = images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
-        preds = predict(model, images, spec.precision)
-        where = torch.from_numpy(indices).to(device)
-        counts[where] = confusion(preds, labels, num_classes)
-        if boundary:
-            height, width = labels.shape[1:]
-            widths[indices] = boundary_width(height, width, spec.boundary_ratio)
-            bands[where] = boundary_iou_sums(preds, labels, num_classes, int(widths[indices[0]]))
-    return Scores(counts.cpu().numpy(), bands.cpu().numpy() if boundary else None, widths if boundary else None)
-
-
 def predict(model: nn.Module, images: Tensor, precision: str) -> Tensor:
     """(B, H, W) uint8 class map of a (B, 3, H, W) batch."""
     margin = int(getattr(model, "margin", 0))

@@ -1,10 +1,10 @@
 """One cell from its spec to its result: train or go on, choose the weights, score, profile, write."""
 
-import io
 import platform
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from bench import __version__, checkpoint
-from bench.cell import Cell, digest
+from bench.cell import Cell, cell_from_json, digest
 from bench.checkpoint import TrainState
 from bench.curve import Curve
 from bench.data import DATASETS
@@ -22,12 +22,16 @@ from bench.data.batches import Batches
 from bench.data.cache import Cache, open_cache
 from bench.data.chance import torch_seed
 from bench.data.subsets import median_frequency_weights, subset
-from bench.evaluate import Scores, evaluate
+from bench.evaluate import count, evaluate, rescore
 from bench.job import Job
 from bench.metrics import scores as score
 from bench.models import build_model
+from bench.per_image import PerImage
+from bench.predictions import NAME as PREDICTIONS
+from bench.predictions import PredictionWriter
 from bench.profiler import describe, device_name, profile
-from bench.store import Result, Store, read_json, write_json, write_whole
+from bench.store import Result, Store, read_json, write_json
+from bench.summary import rules, summarise
 from bench.train import build_optimizer, train
 
 Report = Callable[[dict[str, Any]], None]
@@ -51,23 +55,23 @@ def run_cell(job: Job, *, report: Report, should_stop: Callable[[], bool]) -> Re
         _train(job, model, folder, device, report, should_stop)
     facts = read_json(trained)
     chosen = _choose(cell, folder, facts, model)
-    scores, evaluate_s = _evaluate(job, model, folder, device, report)
+    sums = _evaluate(job, model, folder, device, report)
     report({"stage": "profile"})
     begin = time.perf_counter()
     described = describe(model)
-    size = cell.profile and (cell.profile.size or _first_size(job))
-    measured = profile(model, size, cell.profile) if cell.profile and size else None
-    seconds = {"train_s": facts["train_s"], "evaluate_s": evaluate_s, "profile_s": time.perf_counter() - begin}
-    metrics, per_class = summarise(scores, entry.class_names)
+    measured = _profile(job, model, device)
+    seconds = {"train_s": facts["train_s"], "evaluate_s": sums.seconds, "profile_s": time.perf_counter() - begin}
+    summary = summarise(sums, entry.class_names, described["output_stride"])
     result = Result(
         cell_id=cell.id,
         cell=cell.to_json(),
-        metrics=metrics,
-        per_class=per_class,
+        metrics=summary.metrics,
+        per_class=summary.per_class,
+        curves=summary.curves,
         chosen=chosen,
         model=described,
         profile=measured,
-        data={**facts["data"], "test_images": len(scores.counts), **_band(scores)},
+        data={**facts["data"], **_scored(sums, cell, folder)},
         seconds=seconds,
         environment={**environment(device), "training": facts["environment"]},
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -105,8 +109,7 @@ def _train(job: Job, model: nn.Module, folder: Path, device: torch.device, repor
 
     def validate(step: int) -> float:
         assert val_cache is not None
-        counts = evaluate(model, val_cache, cell.eval, num_classes=num_classes, boundary=False).counts.sum(axis=0)
-        value = float(np.nan_to_num(score.miou(counts)))
+        value = float(np.nan_to_num(score.miou(count(model, val_cache, cell.eval, num_classes=num_classes).sum(axis=0))))
         if state.best is None or value > state.best["score"]:
             checkpoint.save_weights(folder / checkpoint.best_name(step), model)
             state.best = {"step": step, "score": value}
@@ -137,10 +140,16 @@ def _train(job: Job, model: nn.Module, folder: Path, device: torch.device, repor
     checkpoint.finish(folder)
 
 
+def _siblings(store: Store, cell: Cell) -> list[Path]:
+    """Folders of the other cells that were trained alike, and are scored or profiled otherwise."""
+    mine = store.folder(cell.id)
+    return [folder for folder in sorted(mine.parent.glob(f"{cell.train_id}-*")) if folder != mine]
+
+
 def _adopt(store: Store, cell: Cell, folder: Path) -> bool:
-    """Take over the weights of a cell that was trained alike and is scored or profiled otherwise."""
-    for sibling in sorted((store.root / "cells").glob(f"{cell.train_id}-*")):
-        if sibling == folder or not (sibling / "trained.json").exists():
+    """Take over the weights of a cell that was trained alike."""
+    for sibling in _siblings(store, cell):
+        if not (sibling / "trained.json").exists():
             continue
         for file in [*sibling.glob("*.pt"), sibling / "curve.jsonl", sibling / "train_ids.json"]:
             _link(file, folder / file.name)
@@ -168,64 +177,68 @@ def _choose(cell: Cell, folder: Path, facts: dict[str, Any], model: nn.Module) -
     return {"rule": "last", "step": facts["steps"], "val_miou": None}
 
 
-def _evaluate(job: Job, model: nn.Module, folder: Path, device: torch.device, report: Report) -> tuple[Scores, float]:
-    """Score the reported split, or read the scores an earlier run of this cell left."""
-    path = folder / "per_image.npz"
+def _evaluate(job: Job, model: nn.Module, folder: Path, device: torch.device, report: Report) -> PerImage:
+    """Score the reported split: from what an earlier run of this cell left, from label maps that were kept, or with the model."""
+    cell, path = job.cell, folder / "per_image.npz"
     if path.exists():
-        with np.load(path, allow_pickle=False) as saved:
-            return Scores(saved["counts"], saved["boundary"], saved["widths_px"]), float(saved["seconds"])
-    assert job.cell.dataset.test is not None
+        return PerImage.read(path)
+    assert cell.dataset.test is not None
+    entry, kept = DATASETS[cell.dataset.name], folder / PREDICTIONS
     report({"stage": "evaluate"})
     begin = time.perf_counter()
-    cache = _open(job, job.cell.dataset.test, device)
-    scores = evaluate(model, cache, job.cell.eval, num_classes=DATASETS[job.cell.dataset.name].num_classes)
-    seconds = time.perf_counter() - begin
-    write_scores(path, scores, cache.ids, seconds)
-    return scores, seconds
+    cache = _open(job, cell.dataset.test, device)
+    if not kept.exists() and (same := _predicted_alike(Store(job.store), cell)):
+        report({"note": f"scored from the label maps that {same.parent.name} kept"})
+        _link(same, kept)
+    if kept.exists():
+        sums = rescore(kept, cache, cell.eval, num_classes=entry.num_classes)
+    elif cell.eval.keep_predictions:
+        with PredictionWriter(kept, entry.palette) as writer:
+            sums = evaluate(model, cache, cell.eval, num_classes=entry.num_classes, keep=writer.add)
+    else:
+        sums = evaluate(model, cache, cell.eval, num_classes=entry.num_classes)
+    sums = replace(sums, seconds=time.perf_counter() - begin)
+    sums.write(path)
+    return sums
 
 
-def write_scores(path: Path, scores: Scores, ids: tuple[str, ...], seconds: float) -> None:
-    """Write per-image counts compressed, whole or not at all."""
-    buffer = io.BytesIO()
-    assert scores.boundary is not None and scores.widths_px is not None
-    np.savez_compressed(
-        buffer,
-        counts=scores.counts.astype(np.int64),
-        boundary=scores.boundary,
-        widths_px=scores.widths_px,
-        ids=np.array(ids),
-        seconds=np.array(seconds),
-    )
-    write_whole(path, buffer.getvalue())
+def _predicted_alike(store: Store, cell: Cell) -> Path | None:
+    """The label maps kept by a cell with the same weights on the same images, whatever was scored of them."""
+    for sibling in _siblings(store, cell):
+        kept = sibling / PREDICTIONS
+        if kept.exists() and _predicts(cell_from_json(read_json(sibling / "cell.json"))) == _predicts(cell):
+            return kept
+    return None
 
 
-def summarise(scores: Scores, class_names: tuple[str, ...]) -> tuple[dict[str, float | None], dict[str, dict[str, float | None]]]:
-    """Scores of the whole split from per-image sums, and the IoU and Boundary IoU of each class; None where there is no value."""
-    counts = scores.counts.sum(axis=0)
-    metrics = {
-        "miou": score.miou(counts),
-        "fwiou": score.fwiou(counts),
-        "pixel_accuracy": score.pixel_accuracy(counts),
-        "mean_accuracy": score.mean_accuracy(counts),
+def _predicts(cell: Cell) -> tuple[Any, ...]:
+    """What decides the label maps of a trained cell."""
+    scored = cell.parts["eval"]
+    return scored["test"], scored["data"], cell.eval.choose, cell.eval.batch, cell.eval.precision
+
+
+def _profile(job: Job, model: nn.Module, device: torch.device) -> dict[str, Any] | None:
+    """Measure speed and cost, or take over what a cell with the same weights measured in the same way on such a device."""
+    cell, store = job.cell, Store(job.store)
+    if cell.profile is None:
+        return None
+    for sibling in _siblings(store, cell):
+        if sibling.name.endswith(cell.id[cell.id.rindex("-") :]) and (result := store.result(sibling.name)):
+            here, there = environment(device), result.environment
+            if all(there.get(key) == value for key, value in here.items() if key in ("device", "threads", "torch")):
+                return result.profile
+    return profile(model, cell.profile.size or _first_size(job), cell.profile)
+
+
+def _scored(sums: PerImage, cell: Cell, folder: Path) -> dict[str, Any]:
+    """What was scored, and the widths and rules behind the boundary scores."""
+    widths, kept = sums.widths_px, folder / PREDICTIONS
+    return {
+        "test_images": len(sums.ids),
+        "boundary_width_px": [int(widths.min()), int(widths.max())],
+        "rules": rules(cell.eval.boundary_ratio),
+        **({"predictions_mib": round(kept.stat().st_size / 2**20, 3)} if kept.exists() else {}),
     }
-    per_class = {"iou": score.iou(counts)}
-    if scores.boundary is not None:
-        per_class["boundary_iou"] = score.ratio(*np.moveaxis(scores.boundary.sum(axis=0), -1, 0))
-        metrics["boundary_iou"] = score.class_mean(per_class["boundary_iou"])
-    named = {
-        metric: {name: _number(value) for name, value in zip(class_names, values, strict=True)}
-        for metric, values in per_class.items()
-    }
-    return {name: _number(value) for name, value in metrics.items()}, named
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _band(scores: Scores) -> dict[str, Any]:
-    widths = scores.widths_px
-    return {} if widths is None else {"boundary_width_px": [int(widths.min()), int(widths.max())]}
 
 
 def _class_weights(cache: Cache, chosen: np.ndarray, rule: str, device: torch.device) -> torch.Tensor | None:

@@ -4,16 +4,15 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from bench.cell import Cell
-from bench.errors import BenchError
+from bench.per_image import read_arrays
 from bench.statistics import Interval, area_sums, band_sums, bootstrap, ranks
 from bench.store import Failure, Result, Store
 
-PERCENT = ("miou", "boundary_iou", "fwiou", "pixel_accuracy", "mean_accuracy")
+PERCENT = ("miou", "boundary_iou", "trimap_iou_3px", "boundary_f1", "davis_f", "fwiou", "pixel_accuracy", "mean_accuracy")
 """Scores in [0, 1]."""
 SPEED = ("images_per_s", "latency_ms", "latency_p95_ms", "peak_memory_gib")
 """Comparable only within one device, precision, resolution and batch."""
@@ -113,13 +112,8 @@ def _judged(rows: list[Row], store: Store, metric: str, draws: int) -> list[Row]
 
 def per_image(store: Store, cell_id: str) -> dict[str, np.ndarray]:
     """Sufficient statistics of each image: "miou" (N, 2, C) hits and unions, "boundary_iou" alike for the bands."""
-    path = store.folder(cell_id) / "per_image.npz"
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
-            counts, bands = saved["counts"], saved["boundary"]
-    except (OSError, BadZipFile, KeyError, ValueError, EOFError) as error:
-        raise BenchError(f"{path} cannot be read: {error}. Remove the cell's folder and run the suite again.") from None
-    return {"miou": area_sums(counts), "boundary_iou": band_sums(bands)}
+    saved = read_arrays(store.folder(cell_id) / "per_image.npz", ("counts", "bands"))
+    return {"miou": area_sums(saved["counts"]), "boundary_iou": band_sums(saved["bands"])}
 
 
 def _means(results: list[Result]) -> dict[str, float | None]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from bench.cell import Cell
 from bench.data import DATASETS
@@ -121,5 +120,11 @@ def describe(cell: Cell, store: Store) -> tuple[str, str]:
         return state, f"{failure.cause}: {failure.message}" if failure else ""
     if state == "started":
         return state, "goes on from its last checkpoint"
-    siblings: list[Any] = list((store.root / "cells").glob(f"{cell.train_id}-*/trained.json"))
-    return state, "is scored anew from the weights of a cell trained alike" if siblings else "trains from the first step"
+    return state, "is scored anew from the weights of a cell trained alike" if trained(
+        cell, store
+    ) else "trains from the first step"
+
+
+def trained(cell: Cell, store: Store) -> bool:
+    """Whether the store has the weights of a cell that was trained like this one, or is this one."""
+    return any((store.root / "cells").glob(f"{cell.train_id}-*/trained.json"))

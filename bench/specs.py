@@ -188,6 +188,8 @@ class EvalSpec(Spec):
     """Most images a forward pass; only images of one size share a pass, none is resized."""
     boundary_ratio: Annotated[float, Field(gt=0, lt=0.5)] = 0.02
     """Width of Boundary IoU's band as a share of the image diagonal (Cheng et al. 2021)."""
+    keep_predictions: bool = False
+    """Keep the predicted label maps, some kilobytes an image, for the pictures of the dashboard and for `bench rescore`."""
     precision: Literal["fp32", "bf16"] = "fp32"
 
 

@@ -34,6 +34,8 @@ class Result(BaseModel):
     """Scores on the reported split, by the names of `bench list metrics`."""
     per_class: dict[str, dict[str, float | None]]
     """Metric -> class name -> score."""
+    curves: dict[str, Any] = {}
+    """Scores over the distance to the boundary and over the size of objects: see `bench.summary.Summary`."""
     chosen: dict[str, Any]
     """The checkpoint reported: its step, the rule that chose it, and its validation score."""
     model: dict[str, Any]

@@ -33,9 +33,7 @@ def put(store: Store, cell: Cell, accuracy: float, threads: int = 2) -> None:
     bands = np.stack([counts[:, [0, 1], [0, 1]], np.full((30, 2), 120)], axis=-1)
     folder = store.open_cell(cell)
     with (folder / "per_image.npz").open("wb") as file:
-        np.savez(
-            file, counts=counts, boundary=bands, ids=np.arange(30).astype(str), widths_px=np.full(30, 3), seconds=np.array(1.0)
-        )
+        np.savez(file, counts=counts, bands=bands, ids=np.arange(30).astype(str), widths_px=np.full(30, 3), seconds=np.array(1.0))
     total = counts.sum(0)
     miou = float(np.mean([total[c, c] / (total[c].sum() + total[:, c].sum() - total[c, c]) for c in (0, 1)]))
     speed = {"device": "CPU: X", "precision": "fp32", "height_px": 9, "width_px": 9, "batch": 2, "threads": threads}

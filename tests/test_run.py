@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from bench.data.layouts import camvid
+from bench.leaderboard import PERCENT
+from bench.metrics import METRICS
 from bench.store import Store
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
@@ -52,7 +54,7 @@ def scores(store: Path) -> dict[str, tuple]:
     table = {}
     for cell_id, result in results(store).items():
         with np.load(store / "cells" / cell_id / "per_image.npz") as sums:
-            arrays = tuple(sums[name].tobytes() for name in ("counts", "boundary", "ids"))
+            arrays = tuple(sums[name].tobytes() for name in ("counts", "bands", "trimap", "bf", "davis", "objects", "ids"))
         losses = [json.loads(line) for line in (store / "cells" / cell_id / "curve.jsonl").read_text().splitlines()]
         curve = [(line["step"], line.get("loss"), line.get("val_miou")) for line in losses]
         table[cell_id] = (result["metrics"], result["per_class"], result["chosen"], arrays, curve)
@@ -65,7 +67,8 @@ def test_a_suite_is_run_once_and_looked_at_in_every_way(bench: Bench, tiny_suite
     made = results(store)
     assert len(made) == 2
     for result in made.values():
-        assert set(result["metrics"]) == {"miou", "fwiou", "pixel_accuracy", "mean_accuracy", "boundary_iou"}
+        assert set(result["metrics"]) == set(PERCENT) <= set(METRICS)
+        assert set(result["curves"]) == {"trimap_iou", "error_by_distance", "object_iou"}
         assert result["profile"]["images_per_s"] > 0 and result["profile"]["flops"] > 0
         assert result["model"]["output_stride"] in (1, 8) and result["model"]["receptive_field_px"] > 1
         assert result["data"]["train_images"] == 8 and result["data"]["test_images"] == 6
@@ -99,6 +102,29 @@ def test_a_suite_is_run_once_and_looked_at_in_every_way(bench: Bench, tiny_suite
     assert "damaged" in {row["state"] for row in json.loads(bench("status", tiny_suite, "--json").stdout)}
     for action in ("run", "leaderboard"):
         assert "result.json: cannot be read" in bench(action, tiny_suite, code=2).stderr
+
+
+def test_what_is_trained_is_scored_anew_without_training(bench: Bench, tiny_suite: Path, tmp_path: Path) -> None:
+    keep, store = ("--set", "eval.keep_predictions=true", "--tracking", "off"), tmp_path / "runs"
+    assert "2 of 2 cells are not trained yet" in bench("rescore", tiny_suite, *keep).stderr and not results(store)
+    bench("run", tiny_suite, *keep)
+    first = results(store)
+    assert all(result["data"]["predictions_mib"] > 0 for result in first.values())
+    wider = ("--set", "eval.boundary_ratio=0.1", *keep)
+    bench("rescore", tiny_suite, *wider)
+    bench("rescore", tiny_suite, "--set", "eval.choose=last", "--tracking", "off")
+    assert "Nothing to do: 2 of 2" in bench("rescore", tiny_suite, *wider).stderr
+    every = results(store)
+    assert len(every) == 6
+    for cell_id, result in every.items():
+        like = next(one for one in first.values() if one["cell_id"][:12] == cell_id[:12])
+        curves = [(store / "cells" / one / "curve.jsonl").read_bytes() for one in (cell_id, like["cell_id"])]
+        assert curves[0] == curves[1] and result["profile"] == like["profile"]
+        if result["cell"]["eval"]["boundary_ratio"] == 0.1:
+            assert result["data"]["boundary_width_px"] == [5, 5] and result["metrics"]["miou"] == like["metrics"]["miou"]
+            assert result["metrics"]["boundary_iou"] != like["metrics"]["boundary_iou"]
+            assert "label maps that" in (store / "cells" / cell_id / "log.txt").read_text()
+    assert len(json.loads(bench("leaderboard", tiny_suite, "--json", *wider[:4]).stdout)) == 2
 
 
 def mlflow_runs(store: Path, count: int) -> None:

@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 for command in (
     run.run,
+    run.rescore,
     run.plan,
     run.sync,
     results.leaderboard,

@@ -23,13 +23,17 @@ from bench.cli.options import (
 from bench.cli.printing import cell_row, print_json, print_table, say
 from bench.drive import Options, drive, pending
 from bench.errors import BenchError
-from bench.plan import check, describe
+from bench.plan import check, describe, trained
 from bench.tracking import default_uri
 
 UriOption = Annotated[
     str | None,
     typer.Option("--tracking-uri", envvar="MLFLOW_TRACKING_URI", help="MLflow server. Unset: SQLite in the store.", metavar="URI"),
 ]
+
+TrackingOption = Annotated[str, typer.Option("--tracking", help="on, or off for no MLflow.", metavar="on|off")]
+DeviceOption = Annotated[list[str], typer.Option("--device", help="cpu, cuda:0, … Unset: all GPUs, or the CPU.")]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads of a cell. Unset: torch's choice.")]
 
 
 def run(
@@ -38,23 +42,57 @@ def run(
     smoke: SmokeOption = False,
     cell: Annotated[str | None, typer.Option("--cell", help="Run only the cell whose id begins so.", metavar="ID")] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Also take up cells that diverged or ran out of memory.")] = False,
-    tracking: Annotated[str, typer.Option("--tracking", help="on, or off for no MLflow.", metavar="on|off")] = "on",
+    tracking: TrackingOption = "on",
     tracking_uri: UriOption = None,
-    device: Annotated[list[str], typer.Option("--device", help="cpu, cuda:0, … Unset: all GPUs, or the CPU.")] = [],  # noqa: B006
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads of a cell. Unset: torch's choice.")] = None,
+    device: DeviceOption = [],  # noqa: B006
+    threads: ThreadsOption = None,
     checkpoint_every: Annotated[float, typer.Option("--checkpoint-every", min=0, help="Seconds between checkpoints.")] = 120.0,
     store: StoreOption = STORE,
     data_root: DataOption = DATA,
 ) -> None:
     """Train, score and profile every cell of a suite that has no result yet."""
+    opened = open_suite(suite, store, data_root, settings, smoke)
+    uri = _uri(tracking, tracking_uri, opened, smoke)
+    options = Options(
+        opened.data_root, uri, retry, cell, threads=threads, checkpoint_every_s=checkpoint_every, devices=tuple(device)
+    )
+    _drive(opened, options, " --smoke" if smoke else "")
+
+
+def rescore(
+    suite: SuiteArgument,
+    settings: SetOption = [],  # noqa: B006
+    smoke: SmokeOption = False,
+    tracking: TrackingOption = "on",
+    tracking_uri: UriOption = None,
+    device: DeviceOption = [],  # noqa: B006
+    threads: ThreadsOption = None,
+    store: StoreOption = STORE,
+    data_root: DataOption = DATA,
+) -> None:
+    """Score anew what is trained already: after an update that brought a metric, or with another --set eval.boundary_ratio=….
+
+    From the label maps a cell kept (eval.keep_predictions), else with its weights. Nothing is trained.
+    """
+    opened = open_suite(suite, store, data_root, settings, smoke)
+    uri = _uri(tracking, tracking_uri, opened, smoke)
+    options = Options(opened.data_root, uri, trained_only=True, threads=threads, devices=tuple(device))
+    untrained = sum(not trained(cell, opened.store) for cell in opened.plan.cells)
+    if untrained:
+        say(f"{untrained} of {len(opened.plan.cells)} cells are not trained yet and are left out; `bench run` trains them.")
+    _drive(opened, options, " --smoke" if smoke else "")
+
+
+def _uri(tracking: str, tracking_uri: str | None, opened: Opened, smoke: bool) -> str | None:
     if tracking not in ("on", "off"):
         raise BenchError(f"--tracking {tracking}: expected on or off")
-    opened = open_suite(suite, store, data_root, settings, smoke)
-    uri = None if tracking == "off" or smoke else tracking_uri or default_uri(opened.store.root)
-    options = Options(opened.data_root, uri, retry, cell, threads, checkpoint_every, tuple(device))
+    return None if tracking == "off" or smoke else tracking_uri or default_uri(opened.store.root)
+
+
+def _drive(opened: Opened, options: Options, flag: str) -> None:
     with Stopping() as stopping, Display(opened) as view:
         outcome = drive(opened.suite.name, opened.suite.document.path, opened.plan, opened.store, options, view, stopping)
-    raise typer.Exit(_conclude(opened, options, outcome, " --smoke" if smoke else ""))
+    raise typer.Exit(_conclude(opened, options, outcome, flag))
 
 
 class Stopping:

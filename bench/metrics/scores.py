@@ -107,6 +107,15 @@ def error_by_distance(sums: ArrayLike, stride: float, per_stride: int = 4) -> tu
     return edges, ratio(wrong, total), ratio(total, total.sum())
 
 
+def object_iou(sums: ArrayLike) -> Floats:
+    """IoU by class and by the side of the true object: (..., S, 4, C) sums of ``object_sums`` -> (..., S, C), NaN without objects.
+
+    A stratum with nothing but false pixels is NaN too: it holds no object that could be found.
+    """
+    hits, truth, false, objects = np.moveaxis(np.asarray(sums, dtype=np.float64), -2, 0)
+    return np.where(objects > 0, ratio(hits, truth + false), np.nan)
+
+
 def contour_f(sums: ArrayLike, both_empty: float = np.nan) -> Floats:
     """F-measure of contours: (..., C, 4) sums of ``bf_sums`` or ``davis_sums`` -> (..., C).
 
