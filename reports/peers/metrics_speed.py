@@ -100,6 +100,7 @@ def compare(labels: Map, preds: Map, classes: int, batch: int, rounds: int) -> N
         "trimap curve, 1 to 40 px": lambda p, t: trimap_sums(p, t, classes),
         "confusion + Boundary IoU + trimap curve": lambda p, t: measure(p, t, classes, contours=False),
         "all measures": lambda p, t: measure(p, t, classes),
+        "all measures, and objects by size": lambda p, t: measure(p, t, classes, objects=True),
     }
     peers = {**opencv(classes, band), **torchmetrics_jaccard(classes)}
     torch.zeros(8 << 20)  # a process that has held a network keeps its heap; without this page faults are timed
