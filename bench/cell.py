@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from bench.specs import AnyDatasetSpec, AugmentationSpec, DatasetSpec, EvalSpec, ModelSpec, ProfileSpec, TrainSpec
+from bench.specs import AnyDatasetSpec, AugmentationSpec, DatasetSpec, EvalSpec, ExternalSpec, ModelSpec, ProfileSpec, TrainSpec
 
 TRAIN_PROTOCOL = 1
 """Raised whenever the same spec would train to other weights."""
@@ -18,7 +18,7 @@ EVAL_PROTOCOL = 2
 PROFILE_PROTOCOL = 1
 """Raised whenever speed or cost is measured in another way."""
 
-_MODEL: TypeAdapter[Any] = TypeAdapter(ModelSpec)
+_MODEL: TypeAdapter[Any] = TypeAdapter(ModelSpec | ExternalSpec)
 _DATASET: TypeAdapter[Any] = TypeAdapter(AnyDatasetSpec)
 
 
@@ -26,8 +26,9 @@ _DATASET: TypeAdapter[Any] = TypeAdapter(AnyDatasetSpec)
 class Cell:
     """A model, a data set, an augmentation, a share of the data and a seed, with the recipe for each stage.
 
-    Labels are the names the suite gives; they are shown, and never hashed. ``fingerprints`` holds the content hash of each
-    split once the data has been seen; without it a cell has no id yet.
+    An external model, trained elsewhere, is a cell without a training: its predictions stand in for it. Labels are the names the
+    suite gives; they are shown, and never hashed. ``fingerprints`` holds the content hash of each split once the data has been
+    seen; without it a cell has no id yet.
     """
 
     model_label: str
@@ -38,12 +39,24 @@ class Cell:
     augmentation: AugmentationSpec
     fraction: float
     seed: int
-    train: TrainSpec
+    train: TrainSpec | None
+    """None for an external model, and for no other."""
     eval: EvalSpec
     profile: ProfileSpec | None
     axes: tuple[tuple[str, Any], ...] = ()
     """Further axes of the matrix, as (dotted field, value)."""
     fingerprints: Mapping[str, str] | None = field(default=None, compare=False)
+
+    @property
+    def external(self) -> bool:
+        """Whether the model was trained elsewhere, so that its predictions are all that is known of it."""
+        return isinstance(self.model, ExternalSpec)
+
+    @property
+    def recipe(self) -> TrainSpec:
+        """How the cell is trained: for code that runs cells, which an external model never comes to."""
+        assert self.train is not None, f"{self.label} was trained elsewhere"
+        return self.train
 
     @cached_property
     def parts(self) -> dict[str, dict[str, Any]]:
@@ -53,16 +66,16 @@ class Cell:
         test = data.pop("test")
         model = self.model.model_dump(mode="json")
         splits = {split: self.fingerprints[split] for split in (self.dataset.train, self.dataset.val) if split}
-        train = {
-            "protocol": TRAIN_PROTOCOL,
-            "model": model,
-            "dataset": data,
-            "data": splits,
-            "augmentation": self.augmentation.model_dump(mode="json"),
-            "fraction": self.fraction,
-            "seed": self.seed,
-            "train": self.train.model_dump(mode="json"),
-        }
+        train = {"model": model, "dataset": data}
+        if self.train is not None:
+            train |= {
+                "protocol": TRAIN_PROTOCOL,
+                "data": splits,
+                "augmentation": self.augmentation.model_dump(mode="json"),
+                "fraction": self.fraction,
+                "seed": self.seed,
+                "train": self.train.model_dump(mode="json"),
+            }
         scored = {
             "protocol": EVAL_PROTOCOL,
             "test": test,
@@ -86,6 +99,8 @@ class Cell:
     @property
     def label(self) -> str:
         """The cell's name for people: model, data set, and whatever sets it apart."""
+        if self.external:
+            return f"{self.model_label} · {self.dataset_label} · external"
         extra = [] if self.augmentation_label == "none" else [self.augmentation_label]
         extra += [] if self.fraction == 1 else [f"{self.fraction:.4g} of the data"]
         extra += [f"{path}={value}" for path, value in self.axes]
@@ -94,7 +109,7 @@ class Cell:
     @property
     def group(self) -> tuple[Any, ...]:
         """What the cells of one leaderboard row have in common: everything but the seed."""
-        return (self.dataset_label, self.model_label, self.augmentation_label, self.fraction, self.axes)
+        return (self.dataset_label, self.model_label, self.augmentation_label, self.fraction, self.axes, self.external)
 
     def seen(self, fingerprints: Mapping[str, str]) -> "Cell":
         """The same cell, its data fingerprinted."""
@@ -109,7 +124,7 @@ class Cell:
             "augmentation": self.augmentation.model_dump(mode="json"),
             "fraction": self.fraction,
             "seed": self.seed,
-            "train": self.train.model_dump(mode="json"),
+            "train": None if self.train is None else self.train.model_dump(mode="json"),
             "eval": self.eval.model_dump(mode="json"),
             "profile": None if self.profile is None else self.profile.model_dump(mode="json"),
             "axes": [list(axis) for axis in self.axes],
@@ -128,7 +143,7 @@ def cell_from_json(data: Mapping[str, Any]) -> Cell:
         augmentation=AugmentationSpec.model_validate(data["augmentation"]),
         fraction=data["fraction"],
         seed=data["seed"],
-        train=TrainSpec.model_validate(data["train"]),
+        train=None if data["train"] is None else TrainSpec.model_validate(data["train"]),
         eval=EvalSpec.model_validate(data["eval"]),
         profile=None if data["profile"] is None else ProfileSpec.model_validate(data["profile"]),
         axes=tuple((path, value) for path, value in data["axes"]),

@@ -83,6 +83,10 @@ def drive(
     """Run what is pending; returns the outcome by cell id. Nothing is trained before all of it has been checked."""
     if plan.blocked:
         raise BenchError("\n".join(plan.missing()))
+    if not plan.cells:
+        raise BenchError(
+            f"{source}: has no `matrix:`, so there is nothing to train. Score predictions with it: bench score {source}"
+        )
     todo = pending(plan, store, options)
     if not todo:
         return {}
@@ -93,7 +97,7 @@ def drive(
     for cell in todo:
         (store.folder(cell.id) / "failed.json").unlink(missing_ok=True)
         store.open_cell(cell)
-    store.note_suite(name, source, plan.cells)
+    store.note_suite(name, source, plan.cells, [contest.to_json() for contest in plan.contests])
     view.begin(plan, jobs)
     mirror = _Mirror(store, options.tracking_uri, name, view)
 
@@ -133,7 +137,7 @@ def _job(cell: Cell, plan: Plan, store: Store, options: Options, view: View) -> 
         caches[split] = folder
     assert spec.train is not None
     with np.load(caches[spec.train] / "index.npz", allow_pickle=False) as index:
-        crop_size(index["sizes"], cell.train)
+        crop_size(index["sizes"], cell.recipe)
     return Job(cell, store.root, caches, threads=options.threads, checkpoint_every_s=options.checkpoint_every_s)
 
 

@@ -31,12 +31,12 @@ def evaluate(model: nn.Module, cache: Cache, spec: EvalSpec, *, num_classes: int
     The model is left in evaluation mode. Pixels in the margin of a model without padding are scored by mirrored borders.
     ``keep`` is handed the name and the (H, W) uint8 label map of every image.
     """
-    return _gather(_predicted(model, cache, spec), cache, spec.boundary_ratio, num_classes, keep)
+    return gather(_predicted(model, cache, spec), cache.ids, spec.boundary_ratio, num_classes, keep)
 
 
 def rescore(kept: Path, cache: Cache, spec: EvalSpec, *, num_classes: int) -> PerImage:
     """The same sums from label maps that an earlier evaluation kept; raises BenchError for maps that do not fit the labels."""
-    return _gather(_kept(kept, cache, spec), cache, spec.boundary_ratio, num_classes, None)
+    return gather(_kept(kept, cache, spec), cache.ids, spec.boundary_ratio, num_classes)
 
 
 def count(model: nn.Module, cache: Cache, spec: EvalSpec, *, num_classes: int) -> np.ndarray:
@@ -47,22 +47,26 @@ def count(model: nn.Module, cache: Cache, spec: EvalSpec, *, num_classes: int) -
     return counts
 
 
-def _gather(batches: Iterable[Batch], cache: Cache, boundary_ratio: float, num_classes: int, keep: Keep | None) -> PerImage:
-    """Sums of every image, on the device until the last batch is in."""
+def gather(
+    batches: Iterable[Batch], ids: tuple[str, ...], boundary_ratio: float, num_classes: int, keep: Keep | None = None
+) -> PerImage:
+    """The sums of all images, which the batches bring in any order; on the device until the last one is in."""
     gathered: dict[str, Tensor] = {}
+    widths = np.zeros(len(ids), np.int64)
     for indices, preds, labels in batches:
         sums = measure(preds, labels, num_classes, boundary_ratio=boundary_ratio, radius=TRIMAP_PX, objects=True)
+        height, width = labels.shape[1:]
+        widths[indices] = boundary_width(height, width, boundary_ratio)
         where = torch.from_numpy(indices).to(labels.device)
         for name, batch in vars(sums).items():
             if name not in gathered:
-                gathered[name] = batch.new_zeros(len(cache), *batch.shape[1:])
+                gathered[name] = batch.new_zeros(len(ids), *batch.shape[1:])
             gathered[name][where] = batch
         if keep:
             for index, each in zip(indices, preds.cpu().numpy(), strict=True):
-                keep(cache.ids[int(index)], each)
-    widths = np.array([boundary_width(int(height), int(width), boundary_ratio) for height, width in cache.sizes])
+                keep(ids[int(index)], each)
     arrays: dict[str, Any] = {name: each.cpu().numpy() for name, each in gathered.items()}
-    return PerImage(cache.ids, widths_px=widths, **arrays)
+    return PerImage(ids, widths_px=widths, **arrays)
 
 
 def _predicted(model: nn.Module, cache: Cache, spec: EvalSpec) -> Iterator[Batch]:

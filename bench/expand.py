@@ -31,13 +31,13 @@ _TABLES: dict[str, dict[str, Any]] = {"model": dict(MODELS), "dataset": dict(DAT
 
 
 def expand(suite: Suite) -> list[Cell]:
-    """All cells of a suite in the order of its axes, seeds innermost, each combination once.
+    """All cells of a suite in the order of its axes, seeds innermost, each combination once; none for a suite without a matrix.
 
     Raises BenchError with file and line for a name no block and no table holds, and for a field or value a cell cannot have.
     """
-    for label, dataset in suite.datasets.items():
-        if dataset.name not in DATASETS:
-            raise BenchError(f"{suite.place(('datasets', label, 'name'))}: {unknown('dataset', dataset.name, DATASETS)}")
+    known_datasets(suite)
+    if not suite.matrix:
+        return []
     if suite.augmentations.get("none", AugmentationSpec()) != AugmentationSpec():
         raise BenchError(
             f"{suite.place(('augmentations', 'none'))}: `none` is the augmentation that changes nothing; choose another name"
@@ -57,6 +57,26 @@ def expand(suite: Suite) -> list[Cell]:
     if not unique:
         raise BenchError(f"{suite.place(('exclude',))}: exclude leaves no cell; take an entry out")
     return [build.cell(values) for values in unique.values()]
+
+
+def known_datasets(suite: Suite) -> None:
+    """Raise BenchError with file and line for a data set that no table holds."""
+    named: list[tuple[KeyPath, Any]] = [(("datasets", label), spec) for label, spec in suite.datasets.items()]
+    for path, spec in [*named, (("dataset",), suite.dataset)]:
+        if spec and spec.name not in DATASETS:
+            raise BenchError(f"{suite.place((*path, 'name'))}: {unknown('dataset', spec.name, DATASETS)}")
+
+
+def with_roles(suite: Suite, dataset: Any, path: KeyPath) -> Any:
+    """The data set of a block with the splits it trains, chooses and reports on spelt out."""
+    entry = DATASETS[dataset.name]
+    roles = {role: getattr(dataset, role) or entry.roles[role] for role in ("train", "val", "test")}
+    for role, split in roles.items():
+        if split is not None and split not in entry.splits:
+            place = suite.place((*path, role))
+            known = f"{nearest(split, entry.splits)} It has {', '.join(entry.splits)}."
+            raise BenchError(f"{place}: {role}: dataset {dataset.name} has no split {split!r}.{known}")
+    return dataset.model_copy(update=roles)
 
 
 def _products(axes: dict[str, list[Any]], order: list[str]) -> Iterator[Values]:
@@ -140,7 +160,7 @@ class _Builder:
             fraction=values["fraction"],
             seed=values["seed"],
             axes=tuple(axes.items()),
-            **{**specs, "dataset": self.with_roles(specs["dataset"], values)},
+            **{**specs, "dataset": with_roles(self.suite, specs["dataset"], ("datasets", values["dataset"]))},
         )
 
     def block(self, root: str, label: str) -> Any:
@@ -184,17 +204,6 @@ class _Builder:
         spot: KeyPath = (f"{root}s", "_", *loc) if f"{root}s" in shaped else (root, *loc)
         text = describe(spot, [dict(each) for each in error.errors()], shaped, Suite).replace(f"{root}s._", root)
         return f"{self.suite.place(path)}: {text}"
-
-    def with_roles(self, dataset: Any, values: Values) -> Any:
-        """The data set with the splits it trains, chooses and reports on spelt out."""
-        path, entry = ("datasets", values["dataset"]), DATASETS[dataset.name]
-        roles = {role: getattr(dataset, role) or entry.roles[role] for role in ("train", "val", "test")}
-        for role, split in roles.items():
-            if split is not None and split not in entry.splits:
-                place = self.suite.place((*path, role))
-                known = f"{nearest(split, entry.splits)} It has {', '.join(entry.splits)}."
-                raise BenchError(f"{place}: {role}: dataset {dataset.name} has no split {split!r}.{known}")
-        return dataset.model_copy(update=roles)
 
 
 def _plain(spec: BaseModel | None) -> Any:

@@ -31,7 +31,7 @@ from bench.predictions import NAME as PREDICTIONS
 from bench.predictions import PredictionWriter
 from bench.profiler import describe, device_name, profile
 from bench.store import Result, Store, read_json, write_json
-from bench.summary import rules, summarise
+from bench.summary import scored, summarise
 from bench.train import build_optimizer, train
 
 Report = Callable[[dict[str, Any]], None]
@@ -48,7 +48,7 @@ def run_cell(job: Job, *, report: Report, should_stop: Callable[[], bool]) -> Re
     _set_up(job, device)
     entry = DATASETS[cell.dataset.name]
     torch.manual_seed(torch_seed(cell.seed, "init"))
-    memory_format = torch.channels_last if cell.train.channels_last else torch.contiguous_format
+    memory_format = torch.channels_last if cell.recipe.channels_last else torch.contiguous_format
     model = build_model(cell.model, entry.num_classes).to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
     trained = folder / "trained.json"
     if not trained.exists() and not _adopt(store, cell, folder):
@@ -71,7 +71,7 @@ def run_cell(job: Job, *, report: Report, should_stop: Callable[[], bool]) -> Re
         chosen=chosen,
         model=described,
         profile=measured,
-        data={**facts["data"], **_scored(sums, cell, folder)},
+        data={**facts["data"], **scored(sums, cell.eval), **_kept(folder)},
         seconds=seconds,
         environment={**environment(device), "training": facts["environment"]},
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -87,13 +87,13 @@ def _set_up(job: Job, device: torch.device) -> None:
         torch.set_num_threads(job.threads)
     if device.type == "cuda":
         torch.cuda.set_device(device)
-        torch.backends.cudnn.benchmark = not job.cell.train.deterministic
-    torch.use_deterministic_algorithms(job.cell.train.deterministic)
+        torch.backends.cudnn.benchmark = not job.cell.recipe.deterministic
+    torch.use_deterministic_algorithms(job.cell.recipe.deterministic)
 
 
 def _train(job: Job, model: nn.Module, folder: Path, device: torch.device, report: Report, should_stop: Callable[[], bool]) -> None:
     """Train to the last step and write ``final.pt``, the best weights and, as the mark of completion, ``trained.json``."""
-    cell, spec = job.cell, job.cell.train
+    cell, spec = job.cell, job.cell.recipe
     report({"stage": "train", "steps": spec.steps})
     assert cell.dataset.train is not None
     train_cache = _open(job, cell.dataset.train, device)
@@ -230,15 +230,10 @@ def _profile(job: Job, model: nn.Module, device: torch.device) -> dict[str, Any]
     return profile(model, cell.profile.size or _first_size(job), cell.profile)
 
 
-def _scored(sums: PerImage, cell: Cell, folder: Path) -> dict[str, Any]:
-    """What was scored, and the widths and rules behind the boundary scores."""
-    widths, kept = sums.widths_px, folder / PREDICTIONS
-    return {
-        "test_images": len(sums.ids),
-        "boundary_width_px": [int(widths.min()), int(widths.max())],
-        "rules": rules(cell.eval.boundary_ratio),
-        **({"predictions_mib": round(kept.stat().st_size / 2**20, 3)} if kept.exists() else {}),
-    }
+def _kept(folder: Path) -> dict[str, float]:
+    """The size of the label maps that were kept, if any."""
+    kept = folder / PREDICTIONS
+    return {"predictions_mib": round(kept.stat().st_size / 2**20, 3)} if kept.exists() else {}
 
 
 def _class_weights(cache: Cache, chosen: np.ndarray, rule: str, device: torch.device) -> torch.Tensor | None:

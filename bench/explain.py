@@ -31,6 +31,8 @@ def describe(path: KeyPath, items: list[dict[str, Any]], data: Any, root: type[B
     if kind == "extra_forbidden" and path[0] == "datasets" and data["datasets"][path[1]].get("name") not in DATASETS:
         given = data["datasets"][path[1]].get("name")
         return f"datasets.{path[1]}.name: {unknown('dataset', given, DATASETS)}"
+    if kind == "extra_forbidden" and path[0] == "dataset" and data["dataset"].get("name") not in DATASETS:
+        return f"dataset.name: {unknown('dataset', data['dataset'].get('name'), DATASETS)}"
     if kind == "extra_forbidden":
         return f"{name}: unknown key {path[-1]!r}.{nearest(path[-1], _keys_at(path[:-1], data, root))}"
     if kind == "missing":
@@ -39,6 +41,8 @@ def describe(path: KeyPath, items: list[dict[str, Any]], data: Any, root: type[B
         given = item["input"].get("name") if isinstance(item["input"], dict) else item["input"]
         if given is None:
             return f"{name}: missing `name:`, one of {', '.join(MODELS)}"
+        if given == "external":
+            return f"{name}.name: an external model cannot be trained; `bench score` scores its predictions"
         return f"{name}.name: {unknown('model', given, MODELS)}"
     if kind == "string_pattern_mismatch":
         return f"{name}: given {_short(item['input'])}, expected letters, digits, '.', '_' and '-', a letter or digit first"
@@ -100,7 +104,9 @@ def _keys_at(path: KeyPath, data: Any, root: type[BaseModel]) -> list[str]:
         case ("models", label):
             return list(MODEL_SPECS[data["models"][label]["name"]].model_fields)
         case ("datasets", label):
-            return list((PhantomSpec if data["datasets"][label].get("name") == "phantom" else DatasetSpec).model_fields)
+            return _keys_at(("dataset",), {"dataset": data["datasets"][label]}, root)
+        case ("dataset",):
+            return list((PhantomSpec if data["dataset"].get("name") == "phantom" else DatasetSpec).model_fields)
         case ("augmentations", _):
             return list(AugmentationSpec.model_fields)
         case ("overrides", int()):

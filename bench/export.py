@@ -23,15 +23,22 @@ TITLES = {
     "seeds": "Seeds",
     "status": "Status",
 }
+EXTERNAL = "†"
+"""Marks the models that were trained elsewhere."""
 ALWAYS = ("rank", "model", "output_stride", "miou", "boundary_iou", "images_per_s", "parameters", "seeds")
+
+OF_TRAINED = ("images_per_s", "parameters", "seeds")
+"""Those of them that no external model has."""
 
 
 def columns(rows: list[Row]) -> list[str]:
     """The columns of a table for people: those that always stand, and those that differ between rows."""
     plain = [row.to_json() for row in rows]
     axes = [path for path, _ in rows[0].cells[0].axes] if rows else []
-    varying = [key for key in ("dataset", "augmentation", "fraction", *axes) if len({str(row.get(key)) for row in plain}) > 1]
-    names = [*ALWAYS[:2], *varying, *ALWAYS[2:]]
+    trained = [row for row in plain if not row["external"]]
+    varying = ["dataset"] if len({row["dataset"] for row in plain}) > 1 else []
+    varying += [key for key in ("augmentation", "fraction", *axes) if len({str(row.get(key)) for row in trained}) > 1]
+    names = [*ALWAYS[:2], *varying, *(name for name in ALWAYS[2:] if trained or name not in OF_TRAINED)]
     return [*names, "status"] if any(row["status"] for row in plain) else names
 
 
@@ -42,6 +49,8 @@ def cell_text(row: Row, column: str) -> str:
         return str(value)
     if value is None:
         return "–"
+    if column == "model" and row.external:
+        return f"{value} {EXTERNAL}"
     if column in ("miou", "boundary_iou"):
         interval = row.intervals.get(column)
         bounds = f" [{interval.low * 100:.1f}, {interval.high * 100:.1f}]" if interval else ""
@@ -59,22 +68,25 @@ def footnotes(rows: list[Row]) -> list[str]:
     if not results:
         return []
     images = sorted({result.data["test_images"] for result in results})
-    seeds = sorted({len(row.results) for row in rows if row.results})
+    seeds = sorted({len(row.results) for row in rows if row.results and not row.external})
     widths = sorted({width for result in results for width in result.data.get("boundary_width_px", [])})
     over = (
         "images and seeds (noise between seeds pooled within an architecture)"
-        if max(seeds) > 1
-        else "images alone, since one seed says nothing about the noise between trainings"
+        if max(seeds, default=1) > 1
+        else "images alone" + (", since one seed says nothing about the noise between trainings" if seeds else "")
     )
+    trainings = f", {_span(seeds)} seed{'s' if seeds != [1] else ''}" if seeds else ""
     notes = [
-        f"mIoU over the set, classes absent from truth and prediction left out; {_span(images)} images, {_span(seeds)} "
-        f"seed{'s' if seeds != [1] else ''}; 95 % intervals by bootstrap over {over}.",
+        f"mIoU over the set, classes absent from truth and prediction left out; {_span(images)} images"
+        f"{trainings}; 95 % intervals by bootstrap over {over}.",
         "Rows that cannot be told apart (paired over images, Holm's correction, 5 %) share a rank.",
     ]
     if widths:
         notes.append(f"Boundary IoU with a band of {_span(widths)} px.")
     measured = sorted({_speed(result.profile) for result in results if result.profile})
     notes += [f"Speed: {text}." for text in measured]
+    if any(row.external for row in rows):
+        notes.append(f"{EXTERNAL} trained elsewhere: its predictions were scored here, its stride is as stated by its makers.")
     return notes
 
 
@@ -137,7 +149,14 @@ def to_latex(rows: list[Row]) -> str:
     return "\n".join(parts) + "\n"
 
 
-_TEX = {"\\": r"\textbackslash{}", "–": "--", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "·": r"\textperiodcentered{}"}
+_TEX = {
+    "\\": r"\textbackslash{}",
+    "–": "--",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "·": r"\textperiodcentered{}",
+    "†": r"\textdagger{}",
+}
 
 
 def _tex(text: str) -> str:

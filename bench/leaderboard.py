@@ -33,6 +33,11 @@ class Row:
     rank: int | None = None
 
     @property
+    def external(self) -> bool:
+        """Whether the model was trained elsewhere: its recipe, data and speed are not known here."""
+        return self.cells[0].external
+
+    @property
     def status(self) -> str:
         """What is there of the row, in words: "" when every seed has its result."""
         missing = len(self.cells) - len(self.results) - len(self.failures)
@@ -46,10 +51,11 @@ class Row:
             "rank": self.rank,
             "dataset": first.dataset_label,
             "model": first.model_label,
-            "augmentation": first.augmentation_label,
-            "fraction": first.fraction,
+            "external": self.external,
+            "augmentation": None if self.external else first.augmentation_label,
+            "fraction": None if self.external else first.fraction,
             **dict(first.axes),
-            "seeds": len(self.results),
+            "seeds": None if self.external else len(self.results),
             "train_images": self.results[0].data.get("train_images") if self.results else None,
         }
         for metric in PERCENT:

@@ -1,10 +1,12 @@
 """What a suite's cells are, what of them is done, and what stands in the way of the rest. Nothing here imports torch."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from bench.cell import Cell
+from bench.contest import Contest, contest_from_json
 from bench.data import DATASETS
 from bench.data.fingerprint import fingerprint
 from bench.data.samples import Sample, list_samples
@@ -22,6 +24,8 @@ class Plan:
     """Cells whose data is missing, with what to do about it."""
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     """The listed samples of every split used, by `split_key`."""
+    contests: list[Contest] = field(default_factory=list)
+    """What the suite compares models on, as far as its labels are known."""
     offline: bool = False
     """Whether ids rest on fingerprints that an earlier run noted, since the data is not at hand."""
 
@@ -30,15 +34,24 @@ class Plan:
         return list(dict.fromkeys(reason for _, reason in self.blocked))
 
 
-def survey(cells: Iterable[Cell], data_root: Path, store: Store, suite_name: str | None = None) -> Plan:
-    """Fingerprint the data of all cells. With a suite's name, data that is absent is looked up in the suite's last run.
+def survey(
+    cells: Iterable[Cell],
+    data_root: Path,
+    store: Store,
+    suite_name: str | None = None,
+    contests: Iterable[Contest] = (),
+) -> Plan:
+    """Fingerprint the data of all cells, and the labels of all contests.
+
+    With a suite's name, data that is absent is looked up in the suite's last run.
 
     Raises BenchError for damaged data sets and for images that stand in a training and in the reported split at once.
     """
     cells = list(cells)
     plan = Plan(cells=[])
     known: dict[str, dict[str, str] | BenchError] = {}
-    noted: dict[str, str] = ((store.suite(suite_name) or {}) if suite_name else {}).get("fingerprints", {})
+    note: dict[str, Any] = (store.suite(suite_name) or {}) if suite_name else {}
+    noted: dict[str, str] = note.get("fingerprints", {})
     for cell in cells:
         key = cell.dataset.model_dump_json()
         if key not in known:
@@ -48,6 +61,7 @@ def survey(cells: Iterable[Cell], data_root: Path, store: Store, suite_name: str
             plan.blocked.append((cell, str(prints)))
         else:
             plan.cells.append(cell.seen(prints))
+    plan.contests = _seen(contests, data_root, store, note.get("contests", []), needed=not cells)
     return plan
 
 
@@ -70,6 +84,34 @@ def _prints(cell: Cell, data_root: Path, store: Store, plan: Plan, noted: dict[s
         return error
     _no_leak(cell, plan)
     return prints
+
+
+def seen(contest: Contest, data_root: Path, store: Store) -> tuple[Contest, list[Sample]]:
+    """A contest with the hash of its labels, and its samples, whose photographs may be absent.
+
+    Raises BenchError when the labels are.
+    """
+    samples = list_samples(contest.entry, data_root, contest.dataset, contest.split, images=False)
+    labels = [replace(sample, files=sample.files[1:]) for sample in samples]
+    truth = fingerprint(labels, contest.entry, contest.dataset, data_root, store.cache / "fingerprints")
+    return replace(contest, truth=truth), samples
+
+
+def _seen(
+    contests: Iterable[Contest], data_root: Path, store: Store, noted: list[dict[str, Any]], *, needed: bool
+) -> list[Contest]:
+    """Contests whose labels are at hand or were when the suite was last run; with ``needed`` others raise BenchError."""
+    known = {contest.key: contest for contest in map(contest_from_json, noted)}
+    found = []
+    for contest in contests:
+        try:
+            found.append(seen(contest, data_root, store)[0])
+        except BenchError:
+            if contest.key in known:
+                found.append(known[contest.key])
+            elif needed:  # else the same is told of the cells
+                raise
+    return found
 
 
 def roles(cell: Cell) -> dict[str, str]:

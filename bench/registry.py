@@ -14,6 +14,10 @@ from bench.errors import unknown
 Entry = TypeVar("Entry")
 
 
+FILES = "bench.data.decode:files"
+"""The decoder of data sets with one image file and one label file a sample."""
+
+
 @dataclass(frozen=True)
 class DatasetEntry:
     """A data set: where its code is, and everything about it that is known without reading it."""
@@ -32,7 +36,7 @@ class DatasetEntry:
     paper: str
     obtain: str
     """What a person does to get the files, and the folder below the data root they belong in."""
-    decode: str = "bench.data.decode:files"
+    decode: str = FILES
     """``module:function`` with signature ``(sample, entry, spec) -> (image, label)``."""
     layout: str | None = None
     """``module:function`` with signature ``(root, count, size, seed) -> None`` that writes a generated tree in this format."""

@@ -50,12 +50,12 @@ def _generate(root: Path, name: str, layout: str) -> None:
 
 
 def _shrunk(cell: Cell) -> Cell:
-    train: TrainSpec = cell.train.model_copy(
+    train: TrainSpec = cell.recipe.model_copy(
         update={
             "steps": STEPS,
-            "batch": min(BATCH, cell.train.batch),
-            "crop": "full" if cell.train.crop == "full" else SIDE,
-            "warmup_steps": min(1, cell.train.warmup_steps),
+            "batch": min(BATCH, cell.recipe.batch),
+            "crop": "full" if cell.recipe.crop == "full" else SIDE,
+            "warmup_steps": min(1, cell.recipe.warmup_steps),
             "val_every": None,
         }
     )

@@ -75,6 +75,16 @@ def _model_tag(value: Any) -> str | None:
     return value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
 
 
+class ExternalSpec(Spec):
+    """A model trained elsewhere, of which only its predictions are known. `bench score` makes it; a suite cannot name it."""
+
+    name: Literal["external"] = "external"
+    predictions: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Hash of the scored label maps."""
+    stride: Side | None = None
+    """Output stride in pixels, as stated by whoever entered the model."""
+
+
 ModelSpec = Annotated[Annotated[FcnSpec, Tag("fcn")] | Annotated[UnetSpec, Tag("unet")], Discriminator(_model_tag)]
 
 

@@ -8,7 +8,7 @@ import fcntl
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -129,13 +129,13 @@ class Store:
             write_json(folder / "cell.json", cell.to_json())
         return folder
 
-    def note_suite(self, name: str, source: Path, cells: list[Cell]) -> None:
-        """Remember which cells a suite had when it was last run, for readers that have no data at hand."""
+    def note_suite(self, name: str, source: Path, cells: list[Cell], contests: Sequence[dict[str, Any]] = ()) -> None:
+        """Remember which cells and contests a suite had when it was last run, for readers that have no data at hand."""
         path = self.root / "suites" / f"{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         note = {"schema_version": SCHEMA_VERSION, "name": name, "source": source.name, "cells": [cell.id for cell in cells]}
         prints = {split_key(cell, split): print_ for cell in cells for split, print_ in (cell.fingerprints or {}).items()}
-        write_json(path, {**note, "fingerprints": prints})
+        write_json(path, {**note, "fingerprints": prints, "contests": list(contests)})
 
     def suite(self, name: str) -> dict[str, Any] | None:
         """What `note_suite` wrote, or None."""

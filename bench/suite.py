@@ -13,6 +13,8 @@ from bench.specs import AnyDatasetSpec, AugmentationSpec, EvalSpec, ModelSpec, P
 from bench.yamlfile import Document, KeyPath, read_yaml
 
 Axis = Annotated[list[Any], Field(min_length=1)]
+SCORING = {"name", "title", "dataset", "datasets", "eval"}
+"""The blocks of a file that trains nothing and serves `bench score`."""
 SCHEMA_LINE = "# yaml-language-server: $schema="
 
 
@@ -32,13 +34,15 @@ class Suite(Spec):
     """Name of the suite, of its MLflow experiment and of its exports. Unset: the file's name."""
     title: str = ""
     """One line for headings."""
+    dataset: AnyDatasetSpec | None = None
+    """The data set of a file without a matrix, on which `bench score` scores others' predictions."""
     datasets: dict[str, AnyDatasetSpec] = {}
     """Data sets by a name of your choice. A name from `bench list datasets` needs no block."""
     models: dict[str, ModelSpec] = {}
     """Models by a name of your choice. A name from `bench list models` needs no block."""
     augmentations: dict[str, AugmentationSpec] = {}
     """Augmentations by a name of your choice; `none` is always there."""
-    matrix: dict[str, Axis]
+    matrix: dict[str, Axis] = {}
     """Axes whose product is the suite: `model`, `dataset`, `augmentation`, `fraction`, `seed`, dotted fields (`model.stride`)."""
     include: list[dict[str, Any]] = []
     """Further combinations; an axis that an entry leaves out takes all the values it has in the matrix."""
@@ -61,6 +65,13 @@ class Suite(Spec):
 
     @model_validator(mode="after")
     def _has_axes(self) -> "Suite":
+        given = self.model_fields_set
+        if "matrix" not in given:
+            if not given & {"dataset", "datasets"} or given - SCORING:
+                raise ValueError("matrix: missing. Add `matrix:` here. Only a file with nothing but a `dataset:` needs none.")
+            return self
+        if self.dataset is not None:
+            raise ValueError("`dataset:` is for a file without a matrix; put it below `datasets:`, under a name of your choice")
         for axis in ("model", "dataset"):
             if axis not in self.matrix:
                 raise ValueError(f"matrix has no axis {axis!r}; say `{axis}: [name, ...]` below `matrix:`")
@@ -85,7 +96,7 @@ def load_suite(path: Path, settings: list[str] | None = None) -> Suite:
     """
     document = read_yaml(path)
     if not isinstance(document.data, dict):
-        raise BenchError(f"{path}: a suite is a mapping with at least `matrix:`; see `bench schema`")
+        raise BenchError(f"{path}: a suite is a mapping with at least `matrix:` or `dataset:`; see `bench schema`")
     data = {"name": path.stem, **document.data}
     for setting in settings or []:
         _apply(data, setting)
@@ -129,7 +140,8 @@ CELL_ROOTS = ("train", "eval", "profile", "model", "dataset", "augmentation")
 def schema() -> str:
     """The JSON Schema of suite files, as text; `name` may be left out in a file."""
     data = Suite.model_json_schema()
-    data["required"] = [key for key in data["required"] if key != "name"]
+    del data["required"]
+    data["anyOf"] = [{"required": [block]} for block in ("matrix", "dataset", "datasets")]
     data["title"] = "Stridebench suite"
     # The shorthand of one value for a list of one, which the reader accepts.
     data["properties"]["matrix"]["additionalProperties"] = {

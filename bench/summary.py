@@ -7,6 +7,7 @@ import numpy as np
 
 from bench.metrics import scores
 from bench.per_image import PerImage
+from bench.specs import EvalSpec
 
 Number = float | None
 
@@ -25,8 +26,8 @@ class Summary:
     mIoU and IoU of each class by the side of the true object, with each stratum's smallest side and number of objects."""
 
 
-def summarise(sums: PerImage, class_names: tuple[str, ...], stride: int) -> Summary:
-    """Scores of a whole split. ``stride`` is the output stride in px, the unit of ``error_by_distance``."""
+def summarise(sums: PerImage, class_names: tuple[str, ...], stride: int | None) -> Summary:
+    """Scores of a whole split. ``stride`` is the output stride in px, the unit of ``error_by_distance``, which needs one."""
     counts = sums.counts.sum(axis=0)
     trimap = scores.trimap_curve(sums.trimap.sum(axis=0))
     contours = {name: scores.contour_f(each) for name, each in (("boundary_f1", sums.bf), ("davis_f", sums.davis))}
@@ -49,23 +50,25 @@ def summarise(sums: PerImage, class_names: tuple[str, ...], stride: int) -> Summ
         per_class={name: _named(class_names, values) for name, values in per_class.items()},
         curves={
             "trimap_iou": _numbers(trimap),
-            "error_by_distance": _errors(sums, stride),
+            "error_by_distance": _errors(sums, stride) if stride else None,
             "object_iou": _objects(sums, class_names),
         },
     )
 
 
-def rules(boundary_ratio: float) -> dict[str, str]:
-    """What is behind each boundary score, to be stored with the numbers."""
+def scored(sums: PerImage, spec: EvalSpec) -> dict[str, Any]:
+    """What was scored, and the width and rule behind each boundary score, to be stored with the numbers."""
     void = "void filled from the nearest label in truth and prediction"
     area = f"{void}, its pixels never counted"
-    return {
-        "boundary_iou": f"band of {boundary_ratio:g} of the diagonal, erosion by 3x3 squares, image edge is contour; {area}",
+    rules = {
+        "boundary_iou": f"band of {spec.boundary_ratio:g} of the diagonal, erosion by 3x3 squares, image edge is contour; {area}",
         "trimap_iou": f"chessboard distance to the nearest pixel of another true class, image edge is no border; {area}",
         "boundary_f1": f"closer than 0.0075 of the diagonal, Euclidean, image edge is contour; {void}",
         "davis_f": f"up to 0.008 of the diagonal rounded up, Euclidean, image edge is no contour; {void}",
         "object_iou": "8-connected objects of one class, parted by void; false pixels count with the object that theirs overlaps",
     }
+    widths = [int(sums.widths_px.min()), int(sums.widths_px.max())]
+    return {"test_images": len(sums.ids), "boundary_width_px": widths, "rules": rules}
 
 
 def _errors(sums: PerImage, stride: int) -> dict[str, list[Number]]:

@@ -91,7 +91,8 @@ class Mirror:
             return str(found[0].info.run_id)
         cell = read_json(folder / "cell.json")
         label = cell["labels"]
-        name = f"{label['model']} {label['augmentation']} {cell['fraction']:.4g} seed {cell['seed']}"
+        recipe = f"{label['augmentation']} {cell['fraction']:.4g} seed {cell['seed']}" if cell["train"] else "external"
+        name = f"{label['model']} {recipe}"
         run = self.client.create_run(
             self.experiment, run_name=name, tags={CELL_TAG: cell_id, **{f"label.{k}": v for k, v in label.items()}}
         )

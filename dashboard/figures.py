@@ -10,8 +10,10 @@ TITLES = {"miou": "mIoU (%)", "boundary_iou": "Boundary IoU (%)", "images_per_s"
 
 
 def family(row: Row) -> str:
-    """The line a row belongs to: one architecture and trunk, one augmentation, one share of the data."""
+    """The line a row belongs to: one architecture and trunk, one augmentation, one share of the data. External models join none."""
     cell = row.cells[0]
+    if row.external:
+        return f"{cell.model_label} (external)"
     parts = [cell.model.name, getattr(cell.model, "backbone", "")]
     parts += [] if cell.augmentation_label == "none" else [cell.augmentation_label]
     parts += [] if cell.fraction == 1 else [f"{cell.fraction:.3g} of the data"]

@@ -10,14 +10,16 @@ from bench.leaderboard import Row
 def frame(rows: list[Row]) -> pd.DataFrame:
     """The table as a frame: scores in percent, one row a line of the leaderboard."""
     plain = pd.DataFrame([row.to_json() for row in rows])
-    names = ["rank", "model", "dataset", "augmentation", "fraction", "output_stride"]
+    names = ["rank", "model", "external", "dataset", "augmentation", "fraction", "output_stride"]
     table = plain[names].copy()
     for metric in ("miou", "boundary_iou"):
         for column in (metric, f"{metric}_low", f"{metric}_high"):
             table[column] = pd.to_numeric(plain[column]) * 100
     table = table.join(plain[["images_per_s", "latency_ms", "parameters", "seeds", "status"]])
     # What is the same in every row says nothing and costs width.
-    return table.drop(columns=[name for name in ("dataset", "augmentation", "fraction", "status") if table[name].nunique() == 1])
+    return table.drop(
+        columns=[name for name in ("external", "dataset", "augmentation", "fraction", "status") if table[name].nunique() == 1]
+    )
 
 
 def leaderboard() -> None:

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from bench.cell import Cell, cell_from_json
+from bench.contest import contest_from_json
+from bench.entrants import beside
 from bench.errors import BenchError
 from bench.leaderboard import Row, collect, rank
 from bench.store import Store, read_json
@@ -29,6 +31,12 @@ def load_rows(store: Store, suite: str, metric: str) -> tuple[list[Row], list[st
         except BenchError as error:
             cells = [cell for cell in cells if cell.id != cell_id]
             problems.append(str(error))
+    for cell in beside([contest_from_json(each) for each in note.get("contests", [])], store):
+        try:
+            store.result(cell.id)
+            cells.append(cell)
+        except BenchError as error:
+            problems.append(str(error))
     return rank(collect(cells, store), store, metric=metric), problems
 
 
@@ -43,9 +51,9 @@ def _cell(store: Store, cell_id: str) -> Cell:
 
 
 def stamp(store: Store, suite: str) -> int:
-    """A number that changes when anything about a suite's results does: the newest change below the store's cells."""
+    """A number that changes when anything about a suite's results does: the newest change of its cells or the external models."""
     note = store.suite(suite) or {}
-    folders = [store.folder(str(cell_id)) for cell_id in note.get("cells", [])]
+    folders = [store.root / "external", *(store.folder(str(cell_id)) for cell_id in note.get("cells", []))]
     return max((folder.stat().st_mtime_ns for folder in folders if folder.is_dir()), default=0)
 
 

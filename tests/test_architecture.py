@@ -13,6 +13,8 @@ FLOORS = [
     [
         "bench.explain",
         "bench.cell",
+        "bench.contest",
+        "bench.entrants",
         "bench.suite",
         "bench.expand",
         "bench.store",
@@ -25,7 +27,7 @@ FLOORS = [
     ],
     ["bench.data.*", "bench.models.*", "bench.metrics.*", "bench.losses", "bench.checkpoint", "bench.tracking"],
     ["bench.train", "bench.evaluate", "bench.profiler", "bench.summary"],
-    ["bench.plan", "bench.smoke", "bench.experiment"],
+    ["bench.plan", "bench.smoke", "bench.experiment", "bench.external"],
     ["bench.runners", "bench.runners.*", "bench.drive", "bench.leaderboard", "bench.export"],
     ["bench.cli", "bench.cli.*", "bench.__main__", "dashboard", "dashboard.*"],
 ]

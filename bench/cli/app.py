@@ -3,7 +3,7 @@
 import typer
 
 from bench import __version__
-from bench.cli import look, results, run
+from bench.cli import look, results, run, score
 
 EPILOG = (
     "Exit codes: 0 done · 1 findings · 2 your input · 3 some cells failed · 75 interrupted, run again to go on.  "
@@ -25,6 +25,7 @@ for command in (
     run.sync,
     results.leaderboard,
     results.export,
+    score.score,
     look.status,
     look.why,
     look.schema,

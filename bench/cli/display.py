@@ -53,7 +53,7 @@ class Display:
         """Take note of what happened to a cell."""
         label, id_ = job.cell.label, job.cell.id
         if kind == "start":
-            self.running[id_] = {"label": label, "begin": time.monotonic(), "steps": job.cell.train.steps, "step": 0, **details}
+            self.running[id_] = {"label": label, "begin": time.monotonic(), "steps": job.cell.recipe.steps, "step": 0, **details}
             self.slots = max(self.slots, len(self.running))
             if not self.live:
                 say(f"start    {label}  [{id_}] on {details['device']}")

@@ -48,15 +48,17 @@ def status(
         lines = read_curve(opened.store.folder(cell.id) / "curve.jsonl") if state != "new" else []
         step = max((line["step"] for line in lines), default=0)
         detail = reason if state == "failed" else ""
-        rows.append({"id": cell.id, **cell_row(cell), "state": state, "step": step, "steps": cell.train.steps, "detail": detail})
+        rows.append({"id": cell.id, **cell_row(cell), "state": state, "step": step, "steps": cell.recipe.steps, "detail": detail})
     rows += [
-        {"id": None, **cell_row(cell), "state": "no data", "step": 0, "steps": cell.train.steps, "detail": ""}
+        {"id": None, **cell_row(cell), "state": "no data", "step": 0, "steps": cell.recipe.steps, "detail": ""}
         for cell, _ in opened.plan.blocked
     ]
+    entrants = opened.entrants()
+    rows += [{"id": cell.id, **cell_row(cell), "state": "finished", "step": None, "steps": None, "detail": ""} for cell in entrants]
     if as_json:
         print_json(rows)
     else:
-        print_table(rows, title=opened.suite.name, drop_constant=("fraction", "augmentation", "dataset", "detail"))
+        print_table(rows, title=opened.suite.name, drop_constant=("external", "fraction", "augmentation", "dataset", "detail"))
         say(", ".join(f"{count} {state}" for state, count in Counter(row["state"] for row in rows).items()))
     raise typer.Exit(3 if any(row["state"] == "failed" for row in rows) else 0)
 

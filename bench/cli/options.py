@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+from bench.cell import Cell
+from bench.contest import contests
+from bench.entrants import beside
 from bench.errors import BenchError, nearest
 from bench.expand import expand
 from bench.plan import Plan, survey
@@ -32,6 +35,10 @@ class Opened:
     store: Store
     data_root: Path
     plan: Plan
+
+    def entrants(self) -> list[Cell]:
+        """The external models that were scored on what this suite reports."""
+        return beside(self.plan.contests, self.store)
 
 
 def suite_path(name: str) -> Path:
@@ -63,4 +70,4 @@ def open_suite(name: str, store: Path, data_root: Path, settings: list[str], smo
         place = smoke_store(place)
         place.writable()
         cells, data_root = smoke(cells, place)
-    return Opened(suite, place, data_root, survey(cells, data_root, place, suite.name))
+    return Opened(suite, place, data_root, survey(cells, data_root, place, suite.name, contests(suite, cells)))

@@ -22,8 +22,11 @@ def print_json(rows: Any) -> None:
 
 def cell_row(cell: Cell) -> dict[str, Any]:
     """The columns that name a cell."""
-    named = {"dataset": cell.dataset_label, "model": cell.model_label, "augmentation": cell.augmentation_label}
-    return {**named, **dict(cell.axes), "fraction": round(cell.fraction, 6), "seed": cell.seed}
+    named = {"dataset": cell.dataset_label, "model": cell.model_label, "external": cell.external}
+    if cell.external:  # nothing is known of its training
+        return {**named, "augmentation": None, **dict(cell.axes), "fraction": None, "seed": None}
+    trained = {"augmentation": cell.augmentation_label, **dict(cell.axes), "fraction": round(cell.fraction, 6), "seed": cell.seed}
+    return {**named, **trained}
 
 
 def print_table(rows: Sequence[Row], title: str = "", drop_constant: Iterable[str] = ()) -> None:

@@ -42,11 +42,14 @@ def leaderboard(
     if as_json:
         print(to_json(rows), end="")
         return
+    print_rows(rows, opened.suite.title or opened.suite.name)
+
+
+def print_rows(rows: list[Row], title: str) -> None:
+    """A table of the leaderboard with its footnotes."""
     from rich.table import Table
 
-    table = Table(
-        title=opened.suite.title or opened.suite.name, title_justify="left", header_style="bold", box=None, pad_edge=False
-    )
+    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     names = columns(rows)
     for name in names:
         left = name in ("model", "dataset", "augmentation", "status")
@@ -87,11 +90,15 @@ def _rows(opened: Opened, metric: str) -> list[Row]:
     """Ranked rows; raises BenchError when there is nothing to rank."""
     if metric not in PERCENT:
         raise BenchError(f"--metric {metric}: unknown score.{nearest(metric, PERCENT)} It is one of {', '.join(PERCENT)}.")
-    if not opened.plan.cells:
+    cells = [*opened.plan.cells, *opened.entrants()]
+    if not cells and opened.plan.blocked:
         raise BenchError("\n".join(opened.plan.missing()))
-    rows = rank(collect(opened.plan.cells, opened.store), opened.store, metric=metric)
+    if not opened.plan.cells:
+        for reason in opened.plan.missing():
+            say(reason)  # external models can be shown all the same
+    rows = rank(collect(cells, opened.store), opened.store, metric=metric)
     if not any(row.results or row.failures for row in rows):
-        raise BenchError(
-            f"{opened.suite.name} has no results in {opened.store.root}. Run it: bench run {opened.suite.document.path}"
-        )
+        path = opened.suite.document.path
+        how = f"Run it: bench run {path}" if opened.suite.matrix else f"Score some: bench score {path} --predictions DIR"
+        raise BenchError(f"{opened.suite.name} has no results in {opened.store.root}. {how}")
     return rows

@@ -161,7 +161,9 @@ def plan(
     if as_json:
         print_json(rows)
         return
-    print_table(rows, title=f"{opened.suite.name}: {len(rows)} cells", drop_constant=("fraction", "augmentation", "dataset"))
+    print_table(
+        rows, title=f"{opened.suite.name}: {len(rows)} cells", drop_constant=("external", "fraction", "augmentation", "dataset")
+    )
     counts = Counter(row["state"] for row in rows)
     say(", ".join(f"{count} {state}" for state, count in counts.items()))
     for reason in opened.plan.missing():
@@ -183,7 +185,7 @@ def sync(
     from bench.tracking import Mirror
 
     uri = tracking_uri or default_uri(opened.store.root)
-    present = [cell for cell in opened.plan.cells if opened.store.state(cell.id) != "new"]
+    present = [cell for cell in (*opened.plan.cells, *opened.entrants()) if opened.store.state(cell.id) != "new"]
     try:
         mirror = Mirror(opened.store, uri, opened.suite.name)
         sent = sum(mirror.sync(cell.id) for cell in present)

@@ -12,10 +12,10 @@ from bench.specs import DatasetSpec
 
 
 def samples(root: Path, split: str, spec: DatasetSpec) -> list[Sample]:
-    """The samples of `train`, `val` or `test`; raises BenchError for anything the list promises and the folders lack."""
+    """The samples of `train`, `val` or `test`; raises BenchError for a list that makes no sense."""
     base = root / "CamVid"
     source, images, labels = base / f"{split}.txt", base / split, base / f"{split}annot"
-    require([base, source, images, labels], spec.name, root)
+    require([base, source, labels], spec.name, root)
     pairs = [_names(line, source) for line in listed(source, spec.name, root)]
     names = {PurePosixPath(image).stem: (images / image, labels / label) for image, label in pairs}
     return paired([PurePosixPath(image).stem for image, _ in pairs], names.__getitem__, source)

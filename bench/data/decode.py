@@ -13,7 +13,7 @@ from PIL import Image
 
 from bench.data.samples import Sample
 from bench.errors import BenchError
-from bench.registry import DatasetEntry
+from bench.registry import FILES, DatasetEntry, load
 from bench.specs import DatasetSpec, Size
 
 VOID = 255
@@ -41,6 +41,18 @@ def files(sample: Sample, entry: DatasetEntry, spec: DatasetSpec) -> Pair:
             "Both must be on one pixel grid; unpack the data set again, or undo the rotation or scaling of one of them."
         )
     return resize(image, label, spec.resize) if spec.resize else (image, label)
+
+
+def label_of(sample: Sample, entry: DatasetEntry, spec: DatasetSpec) -> Array:
+    """The label alone, (H, W) uint8 at the size the spec asks for.
+
+    The photograph is opened only where the data set has a decoder of its own, which may need it.
+    """
+    if entry.decode != FILES:
+        label: Array = load(entry.decode)(sample, entry, spec)[1]
+        return label
+    label = read_label(sample.files[1], entry)
+    return resize_label(label, spec.resize) if spec.resize else label
 
 
 def read_image(path: Path) -> Array:
@@ -97,8 +109,13 @@ def resize(image: Array, label: Array, size: Size) -> Pair:
         sums = _area_sums(sums.swapaxes(0, 1), width).swapaxes(0, 1)
     weight = (old_height if height < old_height else 1) * (old_width if width < old_width else 1)
     shrunk = Image.fromarray(((sums + weight // 2) // weight).astype(np.uint8))
-    rows, columns = _centres(height, old_height), _centres(width, old_width)
-    return np.array(shrunk.resize((width, height), Image.Resampling.BILINEAR)), label[rows[:, None], columns]
+    return np.array(shrunk.resize((width, height), Image.Resampling.BILINEAR)), resize_label(label, size)
+
+
+def resize_label(label: Array, size: Size) -> Array:
+    """A label at (height, width), from the nearest pixels, as `resize` brings it there."""
+    rows, columns = (_centres(new, old) for new, old in zip(size, label.shape, strict=True))
+    return label[rows[:, None], columns]
 
 
 def _area_sums(values: NDArray[np.int64], size: int) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.errors import BenchError, nearest
@@ -18,11 +18,14 @@ class Sample:
     files: tuple[Path, ...] = ()
     """The image, then the label, then whatever else the data set's own decoder reads."""
     index: int = 0
+    source: Path | None = field(default=None, compare=False)
+    """The list that names the files, for the words about one that is not there; None for files that were found by looking."""
 
 
-def list_samples(entry: DatasetEntry, root: Path, spec: DatasetSpec, split: str) -> list[Sample]:
+def list_samples(entry: DatasetEntry, root: Path, spec: DatasetSpec, split: str, *, images: bool = True) -> list[Sample]:
     """The samples of a split below the data root, in the order of the data set's list.
 
+    Without ``images`` the photographs may be absent: labels are enough to score predictions.
     Raises BenchError for a split the data set does not have, for files that are not there and for a split without images.
     """
     if split not in entry.splits:
@@ -34,6 +37,7 @@ def list_samples(entry: DatasetEntry, root: Path, spec: DatasetSpec, split: str)
         raise BenchError(
             f"the split {split!r} of data set {spec.name!r} below {root} has no images. Choose another, or fill its list."
         )
+    _present(samples, spec.name, root, images)
     return samples
 
 
@@ -68,20 +72,27 @@ def listed(path: Path, name: str, root: Path) -> list[str]:
 
 
 def paired(ids: list[str], files: Callable[[str], tuple[Path, Path]], source: Path) -> list[Sample]:
-    """One sample for every id, its (image, label) given by ``files``; folders are listed once rather than files probed one by one.
+    """One sample for every id, its (image, label) given by ``files``; `list_samples` sees that the files are there.
 
-    Raises BenchError for an id that the list ``source`` names twice, and for a file that it promises and the folder lacks.
+    Raises BenchError for an id that the list ``source`` names twice.
     """
     repeated = [each for each, times in Counter(ids).items() if times > 1]
     if repeated:
         raise BenchError(f"{source}: names {repeated[0]!r} more than once, and it would weigh double. Remove the surplus lines.")
-    samples = [Sample(id=each, files=files(each)) for each in ids]
-    present = {folder: _names(folder) for folder in {file.parent for sample in samples for file in sample.files}}
-    for sample in samples:
-        for kind, file in zip(("image", "label"), sample.files, strict=True):
+    return [Sample(id=each, files=files(each), source=source) for each in ids]
+
+
+def _present(samples: list[Sample], name: str, root: Path, images: bool) -> None:
+    """See that every listed file exists; folders are listed once rather than files probed one by one."""
+    first = 0 if images else 1
+    listed = [sample for sample in samples if sample.source]
+    folders = dict.fromkeys(file.parent for sample in listed for file in sample.files[first:])
+    require(folders, name, root)
+    present = {folder: _names(folder) for folder in folders}
+    for sample in listed:
+        for kind, file in list(zip(("image", "label"), sample.files, strict=True))[first:]:
             if file.name not in present[file.parent]:
-                raise BenchError(f"{file}: this {kind} is named in {source} and is not there. Unpack the data set again.")
-    return samples
+                raise BenchError(f"{file}: this {kind} is named in {sample.source} and is not there. Unpack the data set again.")
 
 
 def _names(folder: Path) -> set[str]:

@@ -7,10 +7,10 @@ from bench.specs import DatasetSpec
 
 
 def samples(root: Path, split: str, spec: DatasetSpec) -> list[Sample]:
-    """The samples of `train`, `val` or `trainval`; raises BenchError for anything the list promises and the folders lack."""
+    """The samples of `train`, `val` or `trainval`; raises BenchError for a list that makes no sense."""
     base = root / "VOCdevkit" / "VOC2012"
     source, images, labels = base / "ImageSets" / "Segmentation" / f"{split}.txt", base / "JPEGImages", base / "SegmentationClass"
-    require([base, source, images, labels], spec.name, root)
+    require([base, source, labels], spec.name, root)
     return paired(listed(source, spec.name, root), lambda each: (images / f"{each}.jpg", labels / f"{each}.png"), source)
 
 
