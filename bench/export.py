@@ -1,12 +1,14 @@
-"""Rows as CSV, Markdown, LaTeX or JSON. Scores are in percent here and in [0, 1] everywhere else; JSON and CSV keep [0, 1]."""
+"""The leaderboard as a table. Scores are in percent here and in [0, 1] everywhere else; JSON and CSV keep [0, 1]."""
 
-import csv
-import io
-import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from bench.leaderboard import Row
+from bench.conventions import warnings
+from bench.leaderboard import PERCENT, Row
+from bench.metrics.dialects import DIALECTS
+from bench.names import varying
+from bench.tables import WRITERS, Table
 
 TITLES = {
     "rank": "#",
@@ -17,29 +19,35 @@ TITLES = {
     "output_stride": "Stride",
     "miou": "mIoU %",
     "boundary_iou": "Boundary IoU %",
+    "trimap_iou_3px": "Trimap IoU 3 px %",
+    "boundary_f1": "BF score %",
+    "davis_f": "DAVIS F %",
+    "fwiou": "fwIoU %",
+    "pixel_accuracy": "Pixel accuracy %",
+    "mean_accuracy": "Mean accuracy %",
     "images_per_s": "Images/s",
     "latency_ms": "Latency ms",
     "parameters": "Parameters",
     "seeds": "Seeds",
     "status": "Status",
 }
+WORDS = ("model", "dataset", "augmentation", "status")
+"""Columns that hold words."""
 EXTERNAL = "†"
 """Marks the models that were trained elsewhere."""
 ALWAYS = ("rank", "model", "output_stride", "miou", "boundary_iou", "images_per_s", "parameters", "seeds")
-
 OF_TRAINED = ("images_per_s", "parameters", "seeds")
 """Those of them that no external model has."""
 
 
 def columns(rows: list[Row]) -> list[str]:
     """The columns of a table for people: those that always stand, and those that differ between rows."""
-    plain = [row.to_json() for row in rows]
-    axes = [path for path, _ in rows[0].cells[0].axes] if rows else []
-    trained = [row for row in plain if not row["external"]]
-    varying = ["dataset"] if len({row["dataset"] for row in plain}) > 1 else []
-    varying += [key for key in ("augmentation", "fraction", *axes) if len({str(row.get(key)) for row in trained}) > 1]
-    names = [*ALWAYS[:2], *varying, *(name for name in ALWAYS[2:] if trained or name not in OF_TRAINED)]
-    return [*names, "status"] if any(row["status"] for row in plain) else names
+    trained = any(not row.external for row in rows)
+    names = [*ALWAYS[:2], *varying(rows), *(name for name in ALWAYS[2:] if trained or name not in OF_TRAINED)]
+    by = rows[0].ranked_by if rows else "miou"
+    if by not in names:
+        names.insert(names.index("miou"), by)
+    return [*names, "status"] if any(row.status for row in rows) else names
 
 
 def cell_text(row: Row, column: str) -> str:
@@ -51,7 +59,7 @@ def cell_text(row: Row, column: str) -> str:
         return "–"
     if column == "model" and row.external:
         return f"{value} {EXTERNAL}"
-    if column in ("miou", "boundary_iou"):
+    if column in PERCENT:
         interval = row.intervals.get(column)
         bounds = f" [{interval.low * 100:.1f}, {interval.high * 100:.1f}]" if interval else ""
         return f"{value * 100:.1f}{bounds}"
@@ -76,11 +84,25 @@ def footnotes(rows: list[Row]) -> list[str]:
         else "images alone" + (", since one seed says nothing about the noise between trainings" if seeds else "")
     )
     trainings = f", {_span(seeds)} seed{'s' if seeds != [1] else ''}" if seeds else ""
+    convention, by = rows[0].convention, rows[0].ranked_by
+    ordered = DIALECTS[convention].ordered
     notes = [
-        f"mIoU over the set, classes absent from truth and prediction left out; {_span(images)} images"
-        f"{trainings}; 95 % intervals by bootstrap over {over}.",
-        "Rows that cannot be told apart (paired over images, Holm's correction, 5 %) share a rank.",
+        f"mIoU as in {convention}: {DIALECTS[convention].rule}. {_span(images)} images{trainings}; "
+        f"95 % intervals by bootstrap over {over}."
     ]
+    if ordered:
+        notes.append(f"mIoU as in {convention} depends on the order of the images and so has no interval.")
+    if ordered and by == "miou":
+        notes.append("Ranks follow the score alone: nothing tests whether rows can be told apart.")
+    else:
+        notes.append(
+            f"Rows that cannot be told apart in {TITLES[by].removesuffix(' %')} (paired over images, Holm's correction, 5 %) "
+            "share a rank."
+        )
+    if any(row.results and row.scores.get("miou") is None for row in rows):
+        notes.append(f"–: {convention} defines no mIoU there.")
+    lost = {bounds.note.partition("; ")[2] for row in rows for bounds in row.intervals.values()} - {""}
+    notes += [f"{text}; the interval leaves them out." for text in sorted(lost)]
     if widths:
         notes.append(f"Boundary IoU with a band of {_span(widths)} px.")
     measured = sorted({_speed(result.profile) for result in results if result.profile})
@@ -100,67 +122,22 @@ def _span(values: list[int]) -> str:
     return str(values[0]) if values[0] == values[-1] else f"{values[0]} to {values[-1]}"
 
 
-def to_json(rows: list[Row]) -> str:
-    """A list of objects with the documented keys."""
-    return json.dumps([row.to_json() for row in rows], indent=1, allow_nan=False) + "\n"
-
-
-def to_csv(rows: list[Row]) -> str:
-    """The documented keys as columns, one row a line; cell ids are joined by spaces."""
-    plain = [{**row.to_json(), "cells": " ".join(row.to_json()["cells"])} for row in rows]
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(plain[0]) if plain else ["rank"], lineterminator="\n", restval="")
-    writer.writeheader()
-    writer.writerows(plain)
-    return out.getvalue()
-
-
-def to_markdown(rows: list[Row]) -> str:
-    """A table for a README."""
-    names = columns(rows)
-    lines = ["| " + " | ".join(TITLES.get(name, name) for name in names) + " |"]
-    lines.append(
-        "|" + "|".join(" --- " if name in ("model", "dataset", "augmentation", "status") else " ---: " for name in names) + "|"
+def table(rows: list[Row]) -> Table:
+    """The leaderboard as a table."""
+    shown, plain = columns(rows), [row.to_json() for row in rows]
+    keys = dict.fromkeys(key for record in plain for key in record)  # an axis may be that of some rows alone
+    return Table(
+        titles=[TITLES.get(name, name) for name in shown],
+        lines=[[cell_text(row, name) for name in shown] for row in rows],
+        records=[{key: record.get(key) for key in keys} for record in plain],
+        notes=footnotes(rows),
+        warnings=warnings(rows),
+        left=frozenset(TITLES.get(name, name) for name in WORDS),
     )
-    lines += ["| " + " | ".join(cell_text(row, name).replace("|", "\\|") for name in names) + " |" for row in rows]
-    return "\n".join([*lines, "", *footnotes(rows)]) + "\n"
 
 
-def to_latex(rows: list[Row]) -> str:
-    """A booktabs tabular with its notes as comments and caption; needs \\usepackage{booktabs}."""
-    names = columns(rows)
-    align = "".join("l" if name in ("model", "dataset", "augmentation", "status") else "r" for name in names)
-    head = " & ".join(_tex(TITLES.get(name, name)) for name in names)
-    body = [" & ".join(_tex(cell_text(row, name)) for name in names) + r" \\" for row in rows]
-    notes = " ".join(_tex(note) for note in footnotes(rows))
-    parts = [
-        r"\begin{table}",
-        r"\centering",
-        rf"\begin{{tabular}}{{{align}}}",
-        r"\toprule",
-        head + r" \\",
-        r"\midrule",
-        *body,
-        r"\bottomrule",
-        r"\end{tabular}",
-        rf"\caption{{{notes}}}",
-        r"\end{table}",
-    ]
-    return "\n".join(parts) + "\n"
+def _written(writer: Callable[[Table], str], rows: list[Row]) -> str:
+    return writer(table(rows))
 
 
-_TEX = {
-    "\\": r"\textbackslash{}",
-    "–": "--",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "·": r"\textperiodcentered{}",
-    "†": r"\textdagger{}",
-}
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(letter, f"\\{letter}" if letter in "&%$#_{}" else letter) for letter in text)
-
-
-FORMATS: dict[str, Callable[[list[Row]], str]] = {"csv": to_csv, "md": to_markdown, "latex": to_latex, "json": to_json}
+FORMATS: dict[str, Callable[[list[Row]], str]] = {name: partial(_written, writer) for name, writer in WRITERS.items()}

@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 
 from bench.cell import Cell
-from bench.per_image import read_arrays
-from bench.statistics import Interval, area_sums, band_sums, bootstrap, ranks
+from bench.judge import judge
+from bench.scored import Scored, read, statistic
+from bench.statistics import Interval
 from bench.store import Failure, Result, Store
 
 PERCENT = ("miou", "boundary_iou", "trimap_iou_3px", "boundary_f1", "davis_f", "fwiou", "pixel_accuracy", "mean_accuracy")
-"""Scores in [0, 1]."""
+"""Scores in [0, 1]; each is a sum over images, so each can be ranked with an interval."""
 SPEED = ("images_per_s", "latency_ms", "latency_p95_ms", "peak_memory_gib")
 """Comparable only within one device, precision, resolution and batch."""
-RESAMPLED = ("miou", "boundary_iou")
-"""Scores with an interval: sums over images are stored for them."""
 COST = ("parameters", "flops", "output_stride", "receptive_field_px")
 
 
@@ -31,6 +30,13 @@ class Row:
     scores: dict[str, float | None]
     intervals: dict[str, Interval] = field(default_factory=dict)
     rank: int | None = None
+    p_leader: float | None = None
+    """Against the leader, with Holm's correction."""
+    convention: str = "fcn"
+    """That of ``scores["miou"]`` and its interval."""
+    ranked_by: str = "miou"
+    images: list[Scored] = field(default_factory=list, repr=False, compare=False)
+    """The sums of each result, image by image; ranked rows have them."""
 
     @property
     def external(self) -> bool:
@@ -57,13 +63,13 @@ class Row:
             **dict(first.axes),
             "seeds": None if self.external else len(self.results),
             "train_images": self.results[0].data.get("train_images") if self.results else None,
+            "convention": self.convention,
         }
         for metric in PERCENT:
-            row[metric] = self.scores.get(metric)
             interval = self.intervals.get(metric)
-            if metric in RESAMPLED:
-                row[f"{metric}_low"] = interval.low if interval else None
-                row[f"{metric}_high"] = interval.high if interval else None
+            row[metric] = self.scores.get(metric)
+            row[f"{metric}_low"], row[f"{metric}_high"] = (interval.low, interval.high) if interval else (None, None)
+        row["p_leader"] = self.p_leader
         row |= {name: self.scores.get(name) for name in (*COST, *SPEED)}
         profile = self.results[0].profile if self.results and self.results[0].profile else {}
         row |= {key: profile.get(key) for key in ("device", "precision", "height_px", "width_px", "batch")}
@@ -84,42 +90,46 @@ def collect(cells: Iterable[Cell], store: Store) -> list[Row]:
     return rows
 
 
-def rank(rows: list[Row], store: Store, *, metric: str = "miou", draws: int = 2000) -> list[Row]:
-    """Rows with 95 % intervals, best first within each data set; rows without a result come last, unranked.
+def rank(rows: list[Row], store: Store, *, metric: str = "miou", convention: str = "fcn", draws: int = 2000) -> list[Row]:
+    """Rows with 95 % intervals, best first within each set of test images; rows without a score come last, unranked.
 
     A rank is 1 + the number of rows that are significantly better (paired over images, Holm's correction), so rows that cannot
-    be told apart share one. Scores without per-image sums are ranked by their order alone.
+    be told apart share one. ``convention`` is that of mIoU, one of `bench list conventions`. Raises BenchError for an unknown
+    convention and for sums that cannot be read.
     """
+    loaded = [_load(row, store, metric, convention) for row in rows]
     placed: list[Row] = []
     for dataset in dict.fromkeys(row.cells[0].dataset_label for row in rows):
-        members = [row for row in rows if row.cells[0].dataset_label == dataset]
-        scored = [row for row in members if row.scores.get(metric) is not None]
-        placed += sorted(_judged(scored, store, metric, draws), key=lambda row: -(row.scores[metric] or 0.0))
+        members = [row for row in loaded if row.cells[0].dataset_label == dataset]
+        for group in on_same_images(row for row in members if row.scores.get(metric) is not None):
+            verdict = judge([row.images for row in group], pools(group), metric=metric, convention=convention, draws=draws)
+            judged = zip(group, verdict.intervals, verdict.ranks, verdict.p_leader, strict=True)
+            ranked = [replace(row, intervals=bounds, rank=place, p_leader=p) for row, bounds, place, p in judged]
+            placed += sorted(ranked, key=lambda row: -(row.scores[metric] or 0.0))
         placed += [row for row in members if row.scores.get(metric) is None]
     return placed
 
 
-def _judged(rows: list[Row], store: Store, metric: str, draws: int) -> list[Row]:
-    """The rows of one data set with intervals and ranks."""
-    if not rows:
-        return []
-    sums = [[per_image(store, result.cell_id) for result in row.results] for row in rows]
-    # Architectures differ in how much a seed matters, so the noise between trainings is pooled within each.
-    pools = [row.cells[0].model.name for row in rows]
-    tables = {name: [np.stack([each[name] for each in row]) for row in sums] for name in RESAMPLED}
-    samples = {name: bootstrap(table, draws=draws, pools=pools) for name, table in tables.items()}
-    order = sorted(range(len(rows)), key=lambda index: -(rows[index].scores[metric] or 0.0))
-    places = ranks(samples[metric]) if metric in samples else np.argsort(order) + 1
-    return [
-        replace(row, intervals={name: each.interval(index) for name, each in samples.items()}, rank=int(places[index]))
-        for index, row in enumerate(rows)
-    ]
+def on_same_images(rows: Iterable[Row]) -> list[list[Row]]:
+    """Rows grouped by the data set and the images they were scored on: only within a group can they be compared."""
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.cells[0].dataset_label, *(cell.ids for cell in row.images[:1])), []).append(row)
+    return list(groups.values())
 
 
-def per_image(store: Store, cell_id: str) -> dict[str, np.ndarray]:
-    """Sufficient statistics of each image: "miou" (N, 2, C) hits and unions, "boundary_iou" alike for the bands."""
-    saved = read_arrays(store.folder(cell_id) / "per_image.npz", ("counts", "bands"))
-    return {"miou": area_sums(saved["counts"]), "boundary_iou": band_sums(saved["bands"])}
+def pools(rows: Iterable[Row]) -> list[str]:
+    """What each row shares the noise between its seeds with: architectures differ in how much a seed matters."""
+    return [row.cells[0].model.name for row in rows]
+
+
+def _load(row: Row, store: Store, metric: str, convention: str) -> Row:
+    """The row with its sums per image and its mIoU under a convention."""
+    images = [read(store, result.cell_id) for result in row.results]
+    if images and convention != "fcn":
+        value = float(statistic("miou", convention).scores(images).mean())
+        row = replace(row, scores={**row.scores, "miou": value if np.isfinite(value) else None})
+    return replace(row, images=images, convention=convention, ranked_by=metric)
 
 
 def _means(results: list[Result]) -> dict[str, float | None]:

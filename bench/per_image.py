@@ -63,4 +63,9 @@ def read_arrays(path: Path, names: Iterable[str]) -> dict[str, Any]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
             return {name: saved[name] for name in names}
     except (OSError, BadZipFile, KeyError, ValueError, EOFError) as error:
-        raise BenchError(f"{path} cannot be read: {error}. Remove the cell's folder and run the suite again.") from None
+        raise damaged(path, error) from None
+
+
+def damaged(path: Path, reason: object) -> BenchError:
+    """The error for a file that `PerImage.write` did not write, or not all of."""
+    return BenchError(f"{path} cannot be read: {reason}. Remove the cell's folder and run the suite again.")

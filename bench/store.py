@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bench.cell import Cell
+from bench.cell import Cell, cell_from_json
 from bench.errors import BenchError
 
 SCHEMA_VERSION = 1
@@ -109,6 +109,16 @@ class Store:
     def failure(self, cell_id: str) -> Failure | None:
         """The failure of a cell, or None; raises BenchError for a file that is not one."""
         return _read(self.folder(cell_id) / "failed.json", Failure)
+
+    def cell(self, cell_id: str) -> Cell:
+        """The spec a cell's folder was opened with; raises BenchError for one that cannot be read."""
+        path = self.folder(cell_id) / "cell.json"
+        try:
+            return cell_from_json(read_json(path))
+        except (KeyError, TypeError, ValueError) as error:
+            raise BenchError(
+                f"{path}: not a cell of this version ({str(error).splitlines()[0]}). Remove the folder and run its suite again."
+            ) from None
 
     def find(self, prefix: str) -> str:
         """The full id of the one cell whose id begins so; raises BenchError for none or several."""

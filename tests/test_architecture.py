@@ -24,11 +24,28 @@ FLOORS = [
         "bench.job",
         "bench.per_image",
         "bench.predictions",
+        "bench.tables",
     ],
     ["bench.data.*", "bench.models.*", "bench.metrics.*", "bench.losses", "bench.checkpoint", "bench.tracking"],
     ["bench.train", "bench.evaluate", "bench.profiler", "bench.summary"],
     ["bench.plan", "bench.smoke", "bench.experiment", "bench.external"],
-    ["bench.runners", "bench.runners.*", "bench.drive", "bench.leaderboard", "bench.export"],
+    [
+        "bench.runners",
+        "bench.runners.*",
+        "bench.drive",
+        "bench.scored",
+        "bench.judge",
+        "bench.leaderboard",
+        "bench.names",
+        "bench.conventions",
+        "bench.classes",
+        "bench.breakdown",
+        "bench.pairs",
+        "bench.compare",
+        "bench.comparison_text",
+        "bench.noise",
+        "bench.export",
+    ],
     ["bench.cli", "bench.cli.*", "bench.__main__", "dashboard", "dashboard.*"],
 ]
 AT_HOME = {
@@ -128,7 +145,17 @@ def test_rooms_have_names(repository: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["bench", "bench.cli.app", "bench.leaderboard", "bench.export", "bench.drive", "bench.plan", "bench.data.prepare"]
+    "module",
+    [
+        "bench",
+        "bench.cli.app",
+        "bench.leaderboard",
+        "bench.export",
+        "bench.compare",
+        "bench.drive",
+        "bench.plan",
+        "bench.data.prepare",
+    ],
 )
 def test_planning_and_ranking_import_no_torch(module: str) -> None:
     code = f"import sys, {module}; print(*sorted({{'torch', 'torchvision', 'mlflow', 'pandas', 'streamlit'}} & set(sys.modules)))"

@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import one_hot
 
 from bench.metrics.confusion import confusion
-from bench.metrics.dialects import DIALECTS, per_batch
+from bench.metrics.dialects import DIALECTS, distinct, per_batch, same_as
 
 CLASSES = 5
 
@@ -172,3 +172,87 @@ def test_all_void_gives_no_score() -> None:
     counts = counts_of((preds, torch.full_like(labels, 255)))
     assert np.isnan(DIALECTS["fcn"].score(counts))
     assert all(dialect.rule for dialect in DIALECTS.values())
+
+
+# Two kinds of images in equal number. The shares of their true pixels are known, so what a model without eyes scores is, too.
+KINDS = np.array([[0.5, 0.5, 0, 0, 0], [0.5, 0, 0.3, 0.2, 0]])
+NAN = float("nan")
+# Always class 0: IoU 1/2 for it in every image, 0 for the other true classes; class 4 occurs nowhere.
+CONSTANT = {
+    "fcn": 1 / 8, "voc_devkit": NAN, "detectron2": 1 / 8, "torchmetrics_mean_iou": 1 / 5, "smp_micro": 1 / 3,
+    "smp_micro_imagewise": 1 / 3, "smp_macro": 3 / 10, "smp_macro_imagewise": 3 / 5, "monai": 5 / 24, "nnunet": NAN,
+    "per_batch": 1 / 8,
+}  # fmt: skip
+
+
+def blind(shares: np.ndarray, guess: np.ndarray, images: int = 16, pixels: int = 200_000) -> np.ndarray:
+    """Counts of images whose true classes have these shares (kind, C), guessed with chances (C) that ignore the image."""
+    rng = np.random.default_rng(0)
+    kinds = shares[np.arange(images) % len(shares)]
+    return np.stack([rng.multinomial(pixels, np.outer(kind, guess).ravel()).reshape(len(guess), -1) for kind in kinds])
+
+
+def expected_of_guessing(name: str, shares: np.ndarray, guess: np.ndarray) -> float:
+    """The score from the shares alone: independent guessing has IoU pq / (p + q - pq)."""
+
+    def ious(p: np.ndarray) -> np.ndarray:
+        union = p + guess - p * guess
+        return np.divide(p * guess, union, out=np.full(len(p), np.nan), where=union > 0)
+
+    total, single = shares.mean(0), np.array([ious(p) for p in shares])
+    right = shares @ guess
+    if name in ("fcn", "per_batch"):  # every batch holds both kinds alike
+        return np.nanmean(ious(total))
+    by_class = [each[~np.isnan(each)] for each in single.T[1:]]
+    return {
+        "voc_devkit": ious(total).mean(),
+        "detectron2": ious(total)[total > 0].mean(),
+        "torchmetrics_mean_iou": np.nanmean(single),
+        "smp_micro": right.mean() / (2 - right.mean()),
+        "smp_micro_imagewise": (right / (2 - right)).mean(),
+        "smp_macro": np.nan_to_num(ious(total), nan=1).mean(),
+        "smp_macro_imagewise": np.nan_to_num(single, nan=1).mean(),
+        "monai": np.mean([each[p > 0].mean() for each, p in zip(single, shares, strict=True)]),
+        "nnunet": np.mean([each.mean() if len(each) else np.nan for each in by_class]),
+    }[name]
+
+
+GUESSES = {
+    "each class alike, one of them never true": np.full(5, 0.2),
+    "as often as it is true, one class absent": KINDS.mean(0),
+    "mostly background": np.array([0.8, 0.05, 0.05, 0.05, 0.05]),
+}
+
+
+@pytest.mark.parametrize("name", distinct())
+@pytest.mark.parametrize("guess", GUESSES)
+def test_a_random_model_scores_what_theory_says(name: str, guess: str) -> None:
+    chance = GUESSES[guess]
+    expected = expected_of_guessing(name, KINDS, chance)
+    assert DIALECTS[name].score(blind(KINDS, chance)) == pytest.approx(expected, abs=0.002, nan_ok=True)
+    everywhere = expected_of_guessing(name, KINDS[:, :4] + 0, np.full(4, 0.25))
+    assert np.isfinite(everywhere), "without an absent class every convention has a score"
+    assert DIALECTS[name].score(blind(KINDS[:, :4], np.full(4, 0.25))) == pytest.approx(everywhere, abs=0.002)
+
+
+@pytest.mark.parametrize("name", distinct())
+def test_a_constant_and_a_perfect_model_score_what_theory_says(name: str) -> None:
+    constant = blind(KINDS, np.eye(5)[0])
+    assert DIALECTS[name].score(constant) == pytest.approx(CONSTANT[name], abs=0.002, nan_ok=True)
+    perfect = np.stack([np.diag(truth) for truth in constant.sum(2)])
+    undefined = name in ("voc_devkit", "nnunet")  # a class that occurs nowhere
+    assert DIALECTS[name].score(perfect) == (pytest.approx(NAN, nan_ok=True) if undefined else 1)
+    assert DIALECTS[name].score(perfect[:, :4, :4]) == 1
+    never = np.stack([np.roll(each, 1, axis=1) for each in perfect[:, :4, :4]])
+    absent = {"smp_macro_imagewise": 0.125}  # the first kind of image holds only classes 0 and 1, so class 3 is 1 there
+    assert DIALECTS[name].score(never) == pytest.approx(absent.get(name, 0.0))
+
+
+def test_conventions_with_one_rule_are_one_object() -> None:
+    assert {name for name in DIALECTS if same_as(name) == "fcn"} == {
+        "fcn",
+        "mmsegmentation",
+        "hugging_face",
+        "torchmetrics_jaccard",
+    }
+    assert same_as("torchvision") == "voc_devkit" and len(distinct()) == 11

@@ -8,8 +8,20 @@ import pytest
 
 from bench import statistics
 from bench.errors import BenchError
+from bench.metrics.dialects import DIALECTS, distinct
 from bench.metrics.scores import miou
-from bench.statistics import Samples, band_sums, bootstrap, bootstrap_interval, holm, interval, paired_p, ranks, sign_flip_p
+from bench.statistics import (
+    Samples,
+    band_sums,
+    bootstrap,
+    bootstrap_interval,
+    holm,
+    interval,
+    leader_p,
+    paired_p,
+    ranks,
+    sign_flip_p,
+)
 
 CLASSES = 5
 
@@ -122,10 +134,34 @@ def test_ranks_are_shared_by_what_cannot_be_told_apart() -> None:
     rng = np.random.default_rng(0)
     means = np.array([0.50, 0.70, 0.69, 0.60])
     values = means[:, None] + 0.01 * rng.standard_normal((4, 2000))
-    samples = Samples(values, means, (1,) * 4, 100, ("",) * 4)
+    samples = Samples(values, values, means, (1,) * 4, 100, ("",) * 4)
     assert ranks(samples).tolist() == [4, 1, 1, 3]
-    alone = Samples(values[:1], means[:1], (1,), 100, ("",))
+    alone = Samples(values[:1], values[:1], means[:1], (1,), 100, ("",))
     assert ranks(alone).tolist() == [1]
+
+
+def test_p_against_the_leader_is_that_of_its_pairs() -> None:
+    rng = np.random.default_rng(0)
+    means = np.array([0.50, 0.70, 0.69, 0.68])
+    values = means[:, None] + 0.01 * rng.standard_normal((4, 2000))
+    found = leader_p(Samples(values, values, means, (1,) * 4, 100, ("",) * 4))
+    pairs = holm([paired_p(values[1], values[row]) for row in (0, 2, 3)])
+    assert np.isnan(found[1]) and found[[0, 2, 3]] == pytest.approx(pairs)
+
+
+def test_an_interval_lies_about_its_score_and_says_how_many_draws_had_none() -> None:
+    """Of two images one alone holds class 1: a rule that is undefined without it has no score in a quarter of the draws."""
+    sums = np.zeros((1, 2, 2, 2))
+    sums[0, :, :, 0], sums[0, 0, :, 1] = [[8, 10], [6, 10]], [3, 4]
+    plain = bootstrap([sums], finish=DIALECTS["voc_devkit"].finish)
+    assert plain.notes[0].endswith("25 % of the draws of a row had no score") and not np.isnan(plain.interval(0).low)
+    assert bootstrap([sums]).notes[0].endswith("between trainings")
+    world = World(5)
+    row = world.trained(world.images(60), 1)
+    drawn = bootstrap([row])
+    assert drawn.centred[0].mean() == pytest.approx(drawn.scores[0], abs=0.003)
+    left_out = [statistics.scores(np.delete(row, image, axis=1))[0] for image in range(60)]
+    assert drawn.centred[0].std() >= np.sqrt(((left_out - np.mean(left_out)) ** 2).sum())
 
 
 def test_seeds_to_settle() -> None:
@@ -153,12 +189,16 @@ def test_noise_floor() -> None:
         statistics.noise_floor([[0.5]])
 
 
-def test_twenty_rows_of_voc_in_five_seconds() -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in distinct() if name != "per_batch"])
+def test_twenty_rows_of_voc_in_five_seconds(name: str) -> None:
+    """2,000 draws of 1,449 images and 21 classes under every convention, from the areas that a store holds."""
     rng = np.random.default_rng(0)
-    unions = rng.integers(0, 2000, (20, 1, 1449, 21)).astype(np.float64)
-    rows = list(np.stack([unions * 0.5, unions], axis=3))
+    truth = rng.integers(0, 2000, (20, 1449, 21)) * (rng.random((20, 1449, 21)) < 0.1)
+    hits = rng.binomial(truth, 0.7)
+    rows = np.stack([hits, truth, hits + rng.integers(0, 300, hits.shape)], axis=2).astype(np.float64)
     start = time.perf_counter()
-    bootstrap(rows, draws=2000)
+    bootstrap([DIALECTS[name].sums(row)[None] for row in rows], finish=DIALECTS[name].finish, draws=2000)
     assert time.perf_counter() - start < 5
 
 
@@ -176,8 +216,54 @@ def test_coverage_and_false_alarms(seeds: int, seed_sd: float) -> None:
         within = samples.interval(0)
         held += within.low <= truth <= within.high
         alarms += paired_p(samples.values[0], samples.values[1]) <= 0.05
-    assert 0.89 <= held / repeats <= 0.99
+    assert 0.92 <= held / repeats <= 0.985
     assert alarms / repeats <= 0.085
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seeds", "sds"), [(2, (0.005, 0.03)), (3, (0.03, 0.005))])
+def test_coverage_when_noise_is_pooled_by_architecture(seeds: int, sds: tuple[float, float]) -> None:
+    """Three rows of one architecture and one of another, whose seeds matter more or less; the fourth is better by 0.05."""
+    world, repeats = World(seeds), 150
+    big = world.images(100_000)
+    low, high = (statistics.scores(world.trained(big, 1, shift=shift))[0] for shift in (0, 0.05))
+    held = {"many": 0.0, "lone": 0.0, "difference": 0.0, "within": 0.0}
+    for repeat in range(repeats):
+        images = world.images(150)
+        rows = [world.trained(images, seeds, sds[0]) for _ in range(3)] + [world.trained(images, seeds, sds[1], shift=0.05)]
+        drawn = bootstrap(rows, draws=400, seed=repeat, pools=["fcn", "fcn", "fcn", "unet"])
+        bounds = [drawn.interval(row) for row in range(4)]
+        held["many"] += sum(each.low <= low <= each.high for each in bounds[:3]) / 3
+        held["lone"] += bounds[3].low <= high <= bounds[3].high
+        for name, row, truth in (("difference", 3, high - low), ("within", 1, 0.0)):
+            least, most = interval(drawn.values[row] - drawn.values[0])
+            held[name] += least <= truth <= most
+    shares = {name: count / repeats for name, count in held.items()}
+    assert all(share >= 0.92 for share in shares.values()), shares
+    assert shares["many"] <= 0.985 and shares["lone"] <= 0.99, shares  # differences within a pool of two seeds err on the wide side
+
+
+@pytest.mark.slow
+def test_a_row_noisier_than_its_pool_keeps_its_own_noise() -> None:
+    world, held, repeats = World(4), 0, 150
+    truth = statistics.scores(world.trained(world.images(100_000), 1))[0]
+    for repeat in range(repeats):
+        images = world.images(150)
+        wild = bootstrap([world.trained(images, 3, sd) for sd in (0.03, 0.015, 0.005)], draws=400, seed=repeat).interval(0)
+        held += wild.low <= truth <= wild.high
+    assert 0.91 <= held / repeats <= 0.98
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("images", [60, 500])
+def test_coverage_over_images_alone_where_classes_are_rare(images: int) -> None:
+    """Plain percentiles of the draws hold the truth 86 to 89 times in 100 of 60 images; the jackknife's width mends that."""
+    world, held, repeats = World(0), 0, 300
+    truth = statistics.scores(world.trained(world.images(100_000), 1))[0]
+    for repeat in range(repeats):
+        alone = bootstrap([world.trained(world.images(images), 1)], draws=400, seed=repeat).interval(0)
+        held += alone.low <= truth <= alone.high
+    assert 0.92 <= held / repeats <= 0.98
 
 
 @pytest.mark.slow

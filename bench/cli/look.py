@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cell import Cell, cell_from_json, differences
+from bench.cell import Cell, differences
 from bench.cli.options import (
     DATA,
     STORE,
@@ -27,9 +27,10 @@ from bench.curve import read_curve
 from bench.data import DATASETS
 from bench.errors import BenchError, nearest
 from bench.metrics import METRICS
+from bench.metrics.dialects import DIALECTS, same_as
 from bench.models import MODELS
 from bench.plan import describe
-from bench.store import Store, read_json
+from bench.store import Store
 
 
 def status(
@@ -71,8 +72,8 @@ def why(
 ) -> None:
     """Say which fields make two cells different, and so which of training, scoring and profile they share."""
     place = Store(store)
-    one = _recorded(place, place.find(cell))
-    two = _recorded(place, place.find(other)) if other else _most_similar(place, one)
+    one = place.cell(place.find(cell))
+    two = place.cell(place.find(other)) if other else _most_similar(place, one)
     rows = []
     for stage in ("train", "eval", "profile"):
         for path, mine, theirs in differences(one.parts[stage], two.parts[stage]):
@@ -87,31 +88,25 @@ def why(
         say("Nothing that decides a number is different.")
 
 
-def _recorded(store: Store, cell_id: str) -> Cell:
-    path = store.folder(cell_id) / "cell.json"
-    try:
-        return cell_from_json(read_json(path))
-    except (KeyError, TypeError, ValueError) as error:
-        raise BenchError(
-            f"{path}: not a cell of this version ({str(error).splitlines()[0]}). Remove the folder and run its suite again."
-        ) from None
-
-
 def _most_similar(store: Store, cell: Cell) -> Cell:
-    others = [
-        _recorded(store, each.name) for each in sorted((store.root / "cells").iterdir()) if each.is_dir() and each.name != cell.id
-    ]
+    others = [store.cell(each.name) for each in sorted((store.root / "cells").iterdir()) if each.is_dir() and each.name != cell.id]
     if not others:
         raise BenchError(f"{cell.id} is the only cell in {store.root}; run another suite, or name two cells")
     return min(others, key=lambda other: (len(differences(cell.parts, other.parts)), other.id))
 
 
 def list_(
-    what: Annotated[str, typer.Argument(help="models, datasets, metrics or suites.", metavar="KIND")],
+    what: Annotated[str, typer.Argument(help="models, datasets, metrics, conventions or suites.", metavar="KIND")],
     as_json: JsonOption = False,
 ) -> None:
-    """Print what there is: models, datasets, metrics or suites."""
-    kinds: dict[str, Any] = {"models": _models, "datasets": _datasets, "metrics": _metrics, "suites": _suites}
+    """Print what there is: models, datasets, metrics, conventions of mIoU or suites."""
+    kinds: dict[str, Any] = {
+        "models": _models,
+        "datasets": _datasets,
+        "metrics": _metrics,
+        "conventions": _conventions,
+        "suites": _suites,
+    }
     if what not in kinds:
         raise BenchError(f"bench list {what}: unknown kind.{nearest(what, kinds)} It is one of {', '.join(kinds)}.")
     rows = kinds[what]()
@@ -142,6 +137,13 @@ def _metrics() -> list[dict[str, Any]]:
     return [
         {"name": name, "unit": entry.unit, "better": "higher" if entry.higher_is_better else "lower", "summary": entry.summary}
         for name, entry in METRICS.items()
+    ]
+
+
+def _conventions() -> list[dict[str, Any]]:
+    return [
+        {"name": name, "same_as": same_as(name), "interval": "no" if dialect.ordered else "yes", "rule": dialect.rule}
+        for name, dialect in DIALECTS.items()
     ]
 
 

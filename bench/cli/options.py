@@ -23,6 +23,9 @@ SetOption = Annotated[
     list[str], typer.Option("--set", help="Override a field, e.g. train.steps=200. Repeatable.", metavar="PATH=VALUE")
 ]
 SmokeOption = Annotated[bool, typer.Option("--smoke", help="A few steps of every cell on generated data, in a store of its own.")]
+ConventionOption = Annotated[
+    str, typer.Option("--convention", help="Convention of mIoU; `bench list conventions` prints them.", metavar="NAME")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object a row.")]
 STORE, DATA = Path("runs"), Path("data")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench.cell import Cell
+from bench.tables import Table
 
 Row = Mapping[str, Any]
 
@@ -45,6 +46,24 @@ def print_table(rows: Sequence[Row], title: str = "", drop_constant: Iterable[st
     for row in rows:
         table.add_row(*(_text(row.get(key)) for key in columns))
     console().print(table)
+
+
+def show(table: Table) -> None:
+    """Print a table for people, with its notes and warnings below."""
+    from rich.table import Table as RichTable
+
+    grid = RichTable(header_style="bold", box=None, pad_edge=False)
+    for title in table.titles:
+        left = title in table.left
+        grid.add_column(title, justify="left" if left else "right", no_wrap=not left)
+    for line in table.lines:
+        grid.add_row(*line)
+    out = console()
+    out.print(grid)
+    for note in table.notes:
+        out.print(note, style="dim")
+    for warning in table.warnings:
+        out.print(warning, style="yellow")
 
 
 def console() -> Any:

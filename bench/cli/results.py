@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
+from bench.breakdown import BREAKDOWNS
 from bench.cli.options import (
     DATA,
     STORE,
+    ConventionOption,
     DataOption,
     JsonOption,
     Opened,
@@ -18,18 +20,27 @@ from bench.cli.options import (
     SuiteArgument,
     open_suite,
 )
-from bench.cli.printing import console, say
+from bench.cli.printing import say, show
 from bench.errors import BenchError, nearest
-from bench.export import FORMATS, TITLES, cell_text, columns, footnotes, to_json
+from bench.export import table
 from bench.leaderboard import PERCENT, Row, collect, rank
+from bench.scored import statistic
 from bench.store import write_whole
+from bench.tables import WRITERS, Table
 
 MetricOption = Annotated[str, typer.Option("--metric", help="Score to rank by.")]
+ByOption = Annotated[
+    str | None,
+    typer.Option("--by", help="class, stride (what it costs each class), convention, or image.", metavar="WHAT"),
+]
+FOR_PROGRAMS = ("csv", "json")
 
 
 def leaderboard(
     suite: SuiteArgument,
     metric: MetricOption = "miou",
+    convention: ConventionOption = "fcn",
+    by: ByOption = None,
     settings: SetOption = [],  # noqa: B006  typer reads the default and never changes it
     smoke: SmokeOption = False,
     as_json: JsonOption = False,
@@ -38,28 +49,13 @@ def leaderboard(
 ) -> None:
     """Print the ranked results of a suite, seeds grouped, with 95 % intervals."""
     opened = open_suite(suite, store, data_root, settings, smoke)
-    rows = _rows(opened, metric)
+    made = _table(ranked(opened, metric, convention), by, "json" if as_json else "text")
     if as_json:
-        print(to_json(rows), end="")
+        print(WRITERS["json"](made), end="")
+        _warn(made)
         return
-    print_rows(rows, opened.suite.title or opened.suite.name)
-
-
-def print_rows(rows: list[Row], title: str) -> None:
-    """A table of the leaderboard with its footnotes."""
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
-    names = columns(rows)
-    for name in names:
-        left = name in ("model", "dataset", "augmentation", "status")
-        table.add_column(TITLES.get(name, name), justify="left" if left else "right", no_wrap=not left)
-    for row in rows:
-        table.add_row(*(cell_text(row, name) for name in names))
-    out = console()
-    out.print(table)
-    for note in footnotes(rows):
-        out.print(note, style="dim")
+    print(opened.suite.title or opened.suite.name)
+    show(made)
 
 
 def export(
@@ -67,15 +63,20 @@ def export(
     to: Annotated[str, typer.Option("--format", help="csv, md, latex or json.")] = "md",
     out: Annotated[Path | None, typer.Option("--out", help="File to write. Unset: standard output.", metavar="FILE")] = None,
     metric: MetricOption = "miou",
+    convention: ConventionOption = "fcn",
+    by: ByOption = None,
     settings: SetOption = [],  # noqa: B006
     smoke: SmokeOption = False,
     store: StoreOption = STORE,
     data_root: DataOption = DATA,
 ) -> None:
     """Write the leaderboard of a suite for a paper, a README or a program."""
-    if to not in FORMATS:
-        raise BenchError(f"--format {to}: unknown format.{nearest(to, FORMATS)} It is one of {', '.join(FORMATS)}.")
-    text = FORMATS[to](_rows(open_suite(suite, store, data_root, settings, smoke), metric))
+    if to not in WRITERS:
+        raise BenchError(f"--format {to}: unknown format.{nearest(to, WRITERS)} It is one of {', '.join(WRITERS)}.")
+    made = _table(ranked(open_suite(suite, store, data_root, settings, smoke), metric, convention), by, to)
+    text = WRITERS[to](made)
+    if to in FOR_PROGRAMS:
+        _warn(made)
     if out is None:
         sys.stdout.write(text)
         return
@@ -86,19 +87,41 @@ def export(
     say(f"{out}: written")
 
 
-def _rows(opened: Opened, metric: str) -> list[Row]:
+def ranked(opened: Opened, metric: str, convention: str) -> list[Row]:
     """Ranked rows; raises BenchError when there is nothing to rank."""
-    if metric not in PERCENT:
-        raise BenchError(f"--metric {metric}: unknown score.{nearest(metric, PERCENT)} It is one of {', '.join(PERCENT)}.")
+    check_score(metric)
+    statistic("miou", convention)
     cells = [*opened.plan.cells, *opened.entrants()]
     if not cells and opened.plan.blocked:
         raise BenchError("\n".join(opened.plan.missing()))
     if not opened.plan.cells:
         for reason in opened.plan.missing():
             say(reason)  # external models can be shown all the same
-    rows = rank(collect(cells, opened.store), opened.store, metric=metric)
+    rows = rank(collect(cells, opened.store), opened.store, metric=metric, convention=convention)
     if not any(row.results or row.failures for row in rows):
         path = opened.suite.document.path
         how = f"Run it: bench run {path}" if opened.suite.matrix else f"Score some: bench score {path} --predictions DIR"
         raise BenchError(f"{opened.suite.name} has no results in {opened.store.root}. {how}")
     return rows
+
+
+def check_score(metric: str) -> None:
+    """Raises BenchError for a score that rows do not have."""
+    if metric not in PERCENT:
+        raise BenchError(f"--metric {metric}: unknown score.{nearest(metric, PERCENT)} It is one of {', '.join(PERCENT)}.")
+
+
+def _table(rows: list[Row], by: str | None, to: str) -> Table:
+    if by is None:
+        return table(rows)
+    if by not in BREAKDOWNS:
+        raise BenchError(f"--by {by}: unknown.{nearest(by, BREAKDOWNS)} It is one of {', '.join(BREAKDOWNS)}.")
+    if by == "image" and to not in FOR_PROGRAMS:
+        raise BenchError(f"--by {by}: one line a row, seed and image is for programs: bench export SUITE --by image --format csv")
+    return BREAKDOWNS[by](rows)
+
+
+def _warn(made: Table) -> None:
+    """Warnings, where the product on standard output has no place for them."""
+    for warning in made.warnings:
+        say(f"warning: {warning}")

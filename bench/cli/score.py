@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli.options import DATA, STORE, DataOption, JsonOption, StoreOption, checked, suite_path
-from bench.cli.printing import print_json, say
-from bench.cli.results import print_rows
+from bench.cli.printing import print_json, say, show
 from bench.contest import Contest, contest_on, contests
 from bench.data import DATASETS
 from bench.data.samples import list_samples
 from bench.errors import BenchError, nearest
 from bench.expand import expand
+from bench.export import table
 from bench.leaderboard import collect, rank
 from bench.plan import seen, survey
 from bench.store import Store
@@ -147,4 +147,4 @@ def _print(entries: "dict[str, Entry]", store: Store, as_json: bool) -> None:
         ]
         print_json([*(row.to_json() for row in rows), *flawed])
     elif rows:
-        print_rows(rows, "")
+        show(table(rows))

@@ -1,13 +1,36 @@
-"""Intervals and tests for scores that are ratios of sums over images: mIoU, Boundary IoU, trimap IoU, accuracies.
+"""Intervals and tests for scores made of sums over images: every convention of mIoU, Boundary IoU, trimap IoU, accuracies.
 
-The statistics of one row are (S, N, 2, C): for S seeds, N images and C classes the part (hits) and the whole (union). Its score is
-the mean over seeds of the mean over classes of summed parts over summed wholes.
+The statistics of one row are (S, N, P, C): for S seeds, N images and C classes (or 1) P quantities that are summed over images,
+usually a part (hits) and a whole (union). A ``finish`` function makes the score of the sums; unset, it is the mean over classes of
+summed parts over summed wholes. A row's score is the mean over its seeds.
 """
 
-from bench.statistics.bootstrap import Interval, Samples, area_sums, band_sums, bootstrap, bootstrap_interval, interval, scores
-from bench.statistics.compare import NoiseFloor, SeedsNeeded, holm, noise_floor, paired_p, ranks, seeds_to_settle, sign_flip_p
+from bench.statistics.bootstrap import (
+    Finish,
+    Interval,
+    Samples,
+    area_sums,
+    band_sums,
+    bootstrap,
+    bootstrap_interval,
+    class_ratios,
+    interval,
+    scores,
+)
+from bench.statistics.compare import (
+    NoiseFloor,
+    SeedsNeeded,
+    holm,
+    leader_p,
+    noise_floor,
+    paired_p,
+    ranks,
+    seeds_to_settle,
+    sign_flip_p,
+)
 
 __all__ = [
+    "Finish",
     "Interval",
     "NoiseFloor",
     "Samples",
@@ -16,8 +39,10 @@ __all__ = [
     "band_sums",
     "bootstrap",
     "bootstrap_interval",
+    "class_ratios",
     "holm",
     "interval",
+    "leader_p",
     "noise_floor",
     "paired_p",
     "ranks",

@@ -1,15 +1,16 @@
 """Bootstrap over images and seeds, as products of weights with per-image sums."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from bench.statistics.seed_noise import Floats, SeedNoise, seed_noise_of
+
 _IMAGES_ONLY = "images only: one seed says nothing about the noise between trainings"
-SeedNoise = Literal["pooled", "own", "resample"]
+Finish = Callable[[Floats], Floats]
+"""From sums over images to scores: (..., P, C) -> (...). `class_ratios` is mIoU's."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,9 @@ class Samples:
     """Bootstrap draws of several rows, draw by draw over the same images."""
 
     values: Floats
-    """(rows, draws)."""
+    """(rows, draws): differences between rows are taken draw by draw."""
+    centred: Floats
+    """(rows, draws): the same about each row's score, widened to a t-interval, for the intervals of single rows."""
     scores: Floats
     """(rows,) from the images as they are."""
     seeds: tuple[int, ...]
@@ -37,24 +40,26 @@ class Samples:
     """What was resampled for each row, in words."""
 
     def interval(self, row: int, level: float = 0.95) -> Interval:
-        """The percentile interval of one row, within [0, 1] as every score is."""
-        low, high = np.clip(interval(self.values[row], level), 0.0, 1.0).tolist()
+        """The interval of one row from its widened draws, within [0, 1] as every score is."""
+        low, high = np.clip(interval(self.centred[row], level), 0.0, 1.0).tolist()
         return Interval(low, high, level, self.notes[row])
 
 
 def bootstrap(
     rows: Sequence[ArrayLike],
     *,
+    finish: Finish | None = None,
     draws: int = 2000,
     seed: int = 0,
     seed_noise: SeedNoise = "pooled",
     pools: Sequence[Hashable] | None = None,
 ) -> Samples:
-    """Bootstrap the scores of rows evaluated on the same N images: a (S, N, 2, C) array each -> values (rows, draws).
+    """Bootstrap the scores of rows evaluated on the same N images: a (S, N, P, C) array each -> values (rows, draws).
 
-    Images are drawn with replacement, the same for all rows and seeds, so that differences between rows are paired. Three seeds
-    cannot be resampled honestly: the interval of their mean would hold the truth four times in five. So the noise
-    between trainings is added as a t-distributed term instead. ``seed_noise`` says where its variance comes from:
+    ``finish`` makes a score of summed statistics; unset, it is `class_ratios` of a part and a whole (P = 2). Images are drawn with
+    replacement, the same for all rows and seeds, so that differences between rows are paired. Three seeds cannot be resampled
+    honestly: the interval of their mean would hold the truth four times in five. So the noise between trainings is added as a
+    t-distributed term instead. ``seed_noise`` says where its variance comes from:
 
     - "pooled": from all rows of one pool together, as in an analysis of variance; their noise is taken to be alike. Works from two
       seeds. ``pools`` names each row's pool, for example its architecture; without it all rows are one.
@@ -66,23 +71,24 @@ def bootstrap(
     """
     tables = [np.asarray(row, dtype=np.float64) for row in rows]
     images = tables[0].shape[1]
-    assert all(t.ndim == 4 and t.shape[1] == images and t.shape[2] == 2 for t in tables), f"{[t.shape for t in tables]}"
+    assert all(t.ndim == 4 and t.shape[1] == images for t in tables), f"{[t.shape for t in tables]}"
+    finish = finish or class_ratios
     rng = np.random.default_rng(seed)
     weights = _image_weights(rng, draws, images)
-    values = np.stack([_resample(weights, table) for table in tables])
-    by_seed = [scores(table) for table in tables]
-    counts = [len(each) for each in by_seed]
-    pool = list(pools) if pools is not None else [None] * len(tables)
-    if seed_noise == "pooled":
-        members = {name: [row for row, each in enumerate(pool) if each == name] for name in dict.fromkeys(pool)}
-        for rows_of in members.values():
-            values[rows_of] += _pooled_noise(rng, [by_seed[row] for row in rows_of], draws)
-    elif max(counts) > 1:
-        values += _own_noise(rng, by_seed, draws, seed_noise)
-    known = {pool[row] for row, count in enumerate(counts) if count > 1} if seed_noise == "pooled" else set()
-    noisy = [count > 1 or pool[row] in known for row, count in enumerate(counts)]
-    notes = tuple(f"images and seeds ({seed_noise})" if each else _IMAGES_ONLY for each in noisy)
-    return Samples(values, np.array([each.mean() for each in by_seed]), tuple(counts), images, notes)
+    values = np.stack([_resample(weights, table, finish) for table in tables])
+    by_seed = [scores(table, finish) for table in tables]
+    found = np.array([each.mean() for each in by_seed])
+    apart = np.random.default_rng([seed, 1])  # so that what the intervals need does not change the draws
+    centred = np.stack([_widened(apart, *each, finish) for each in zip(values, tables, found, strict=True)])
+    pool: list[Hashable] = list(pools) if pools is not None else [None] * len(tables)
+    noise, noisy = seed_noise_of(rng, by_seed, pool, draws, seed_noise)
+    notes = [f"images and seeds ({seed_noise})" if each else _IMAGES_ONLY for each in noisy]
+    lost = np.isnan(values).mean(1)
+    notes = [
+        f"{note}; {share * 100:.2g} % of the draws of a row had no score" if share else note
+        for note, share in zip(notes, lost, strict=True)
+    ]
+    return Samples(values + noise, centred + noise, found, tuple(map(len, by_seed)), images, tuple(notes))
 
 
 def bootstrap_interval(row: ArrayLike, *, draws: int = 2000, seed: int = 0, level: float = 0.95) -> Interval:
@@ -97,9 +103,9 @@ def interval(samples: ArrayLike, level: float = 0.95) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def scores(table: ArrayLike) -> Floats:
-    """Score of every seed: (S, N, 2, C) -> (S,)."""
-    return class_ratios(np.asarray(table, dtype=np.float64).sum(1))
+def scores(table: ArrayLike, finish: Finish | None = None) -> Floats:
+    """Score of every seed: (S, N, P, C) -> (S,)."""
+    return (finish or class_ratios)(np.asarray(table, dtype=np.float64).sum(1))
 
 
 def area_sums(counts: ArrayLike) -> Floats:
@@ -120,11 +126,27 @@ def _image_weights(rng: np.random.Generator, draws: int, images: int) -> Floats:
     return np.bincount(drawn.ravel(), minlength=draws * images).reshape(draws, images).astype(np.float64)
 
 
-def _resample(weights: Floats, table: Floats) -> Floats:
-    """Mean over seeds of the score in every draw: (draws, N) weights and (S, N, 2, C) -> (draws,)."""
+def _resample(weights: Floats, table: Floats, finish: Finish) -> Floats:
+    """Mean over seeds of the score in every draw: (draws, N) weights and (S, N, P, C) -> (draws,)."""
     seeds, images, parts, classes = table.shape
     sums = weights @ np.swapaxes(table, 0, 1).reshape(images, -1)
-    return class_ratios(sums.reshape(-1, seeds, parts, classes)).mean(1)
+    return finish(sums.reshape(-1, seeds, parts, classes)).mean(1)
+
+
+def _widened(rng: np.random.Generator, draws: Floats, table: Floats, score: float, finish: Finish) -> Floats:
+    """Draws of one row over images, moved to its score and widened to the jackknife's t-interval: (draws,) -> (draws,).
+
+    A ratio of sums is biased, and its draws are biased once more; and where a class lives in few images they vary too little. In
+    simulated sets of 60 to 500 images plain percentiles held the truth 86 to 96 times in 100, these 92 to 97 times.
+    """
+    rest = finish(table.sum(1, keepdims=True) - table).mean(0)  # (N,) scores with one image left out
+    rest, known = rest[~np.isnan(rest)], draws[~np.isnan(draws)]
+    shifts = (rest - rest.mean()) ** 2 if len(rest) else rest
+    if not len(known) or known.std() == 0 or shifts.sum() == 0:
+        return draws
+    freedom = 2 * shifts.sum() ** 2 / (shifts**2).sum()  # Satterthwaite's: how many images the jackknife's variance rests on
+    wider = np.sqrt(shifts.sum() * freedom / rng.chisquare(freedom, len(draws))) / known.std()
+    return score + (draws - known.mean()) * wider
 
 
 def class_ratios(sums: Floats) -> Floats:
@@ -134,30 +156,3 @@ def class_ratios(sums: Floats) -> Floats:
     ratios = np.divide(part, whole, out=np.zeros_like(part), where=there)
     count = there.sum(-1)
     return np.divide(ratios.sum(-1), count, out=np.full(count.shape, np.nan), where=count > 0)
-
-
-def _pooled_noise(rng: np.random.Generator, by_seed: list[Floats], draws: int) -> Floats:
-    """Noise of the mean over seeds, one variance for all rows: (S,) scores of each -> (rows, draws); 0 where all have one seed."""
-    freedom = sum(len(each) - 1 for each in by_seed)
-    if not freedom:
-        return np.zeros((len(by_seed), draws))
-    variance = sum(((each - each.mean()) ** 2).sum() for each in by_seed) / freedom
-    spread = np.sqrt(variance * freedom / rng.chisquare(freedom, draws))
-    return np.stack([rng.standard_normal(draws) * spread / np.sqrt(len(each)) for each in by_seed])
-
-
-def _own_noise(rng: np.random.Generator, by_seed: list[Floats], draws: int, kind: SeedNoise) -> Floats:
-    """Noise of the mean over seeds from each row's own: the scores (S,) -> (rows, draws). Rows with one seed get none."""
-    most = max(map(len, by_seed))
-    normal = rng.standard_normal((draws, most))
-    noise = np.zeros((len(by_seed), draws))
-    scale = {count: np.sqrt(count / rng.chisquare(count - 1, draws)) for count in sorted({len(s) for s in by_seed} - {1})}
-    choice = {count: rng.integers(0, count, (draws, count)) for count in scale}
-    for row, each in enumerate(by_seed):
-        count = len(each)
-        if count > 1 and kind == "own":
-            centred = normal[:, :count] - normal[:, :count].mean(1, keepdims=True)
-            noise[row] = centred @ each / count * scale[count]
-        elif count > 1:
-            noise[row] = each[choice[count]].mean(1) - each.mean()
-    return noise

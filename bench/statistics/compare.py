@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bench.errors import BenchError
-from bench.statistics.bootstrap import Floats, Samples, bootstrap, class_ratios, scores
+from bench.statistics.bootstrap import Finish, Floats, Samples, bootstrap, class_ratios, scores
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ def paired_p(a: ArrayLike, b: ArrayLike) -> float:
     return float(min(1.0, 2 * (min(below, above) + 1) / (len(differences) + 1)))
 
 
-def sign_flip_p(a: ArrayLike, b: ArrayLike, *, draws: int = 2000, seed: int = 0) -> float:
-    """Two-sided permutation p-value: images swap their models at random; (S, N, 2, C) twice with S alike.
+def sign_flip_p(a: ArrayLike, b: ArrayLike, *, finish: Finish | None = None, draws: int = 2000, seed: int = 0) -> float:
+    """Two-sided permutation p-value: images swap their models at random; (S, N, P, C) twice with S alike.
 
     Exact for the trained models at hand; says nothing about other seeds, which ``paired_p`` does.
     """
@@ -60,8 +60,9 @@ def sign_flip_p(a: ArrayLike, b: ArrayLike, *, draws: int = 2000, seed: int = 0)
     moved = (swapped @ change).reshape(draws, seeds, *first.shape[2:])
     ones = first.sum(1) + moved
     others = second.sum(1) - moved
-    found = abs(scores(first).mean() - scores(second).mean())
-    null = np.abs(class_ratios(ones).mean(1) - class_ratios(others).mean(1))
+    finish = finish or class_ratios
+    found = abs(scores(first, finish).mean() - scores(second, finish).mean())
+    null = np.abs(finish(ones).mean(1) - finish(others).mean(1))
     return float(((null >= found - 1e-12).sum() + 1) / (draws + 1))
 
 
@@ -90,21 +91,37 @@ def ranks(samples: Samples, *, alpha: float = 0.05) -> NDArray[np.int64]:
     return better + 1
 
 
+def leader_p(samples: Samples) -> Floats:
+    """Each row's p-value against the row with the highest score, with Holm's correction over these tests; NaN for the leader."""
+    leader = int(np.argmax(np.nan_to_num(samples.scores, nan=-np.inf)))
+    others = [row for row in range(len(samples.scores)) if row != leader]
+    adjusted = np.full(len(samples.scores), np.nan)
+    adjusted[others] = holm([paired_p(samples.values[leader], samples.values[other]) for other in others])
+    return adjusted
+
+
 def seeds_to_settle(
-    a: ArrayLike, b: ArrayLike, *, alpha: float = 0.05, power: float = 0.8, draws: int = 2000, seed: int = 0
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    finish: Finish | None = None,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    draws: int = 2000,
+    seed: int = 0,
 ) -> SeedsNeeded:
     """Seeds of each row at which the difference seen would come out significant with probability ``power``.
 
-    From the normal approximation with Guenther's correction; (S, N, 2, C) twice, two seeds or more each. BenchError for fewer.
+    From the normal approximation with Guenther's correction; (S, N, P, C) twice, two seeds or more each. BenchError for fewer.
     """
     tables = [np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)]
-    by_seed = [scores(table) for table in tables]
+    by_seed = [scores(table, finish) for table in tables]
     if min(map(len, by_seed)) < 2:
         raise BenchError(f"rows with {len(by_seed[0])} and {len(by_seed[1])} seeds: noise shows from two seeds on; train one more.")
     difference = float(by_seed[0].mean() - by_seed[1].mean())
     seed_variance = float(sum(each.var(ddof=1) for each in by_seed))
     # Sums averaged over seeds behave as one training without noise, so that only the images are left to vary.
-    drawn = bootstrap([table.mean(0, keepdims=True) for table in tables], draws=draws, seed=seed)
+    drawn = bootstrap([table.mean(0, keepdims=True) for table in tables], finish=finish, draws=draws, seed=seed)
     image_sd = float(np.nanstd(drawn.values[0] - drawn.values[1]))
     z_alpha, z_power = NormalDist().inv_cdf(1 - alpha / 2), NormalDist().inv_cdf(power)
     room = (difference / (z_alpha + z_power)) ** 2 - image_sd**2

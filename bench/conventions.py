@@ -1,0 +1,80 @@
+"""Whether a ranking depends on the convention of mIoU."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.leaderboard import Row, on_same_images
+from bench.metrics.dialects import DIALECTS, distinct, same_as
+from bench.names import listed, names
+
+_TOLD = 3  # pairs and conventions named in a sentence
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Two rows whose order other conventions reverse."""
+
+    ahead: str
+    behind: str
+    told_apart: bool
+    """Whether the rows have different ranks here."""
+    conventions: tuple[str, ...]
+    """Those that put ``behind`` first."""
+
+
+def by_convention(rows: list[Row]) -> dict[str, list[float]]:
+    """mIoU of each row, mean over seeds, under every convention; NaN where it has none."""
+    return {name: [float(np.mean([DIALECTS[name].of(cell.areas) for cell in row.images])) for row in rows] for name in distinct()}
+
+
+def flips(rows: list[Row]) -> list[Flip]:
+    """All pairs of ranked rows on the same images that another convention puts in the other order.
+
+    `per_batch` is left out: it depends on the order of the images, so what it says of a pair would not be reproducible.
+    """
+    found = []
+    named = dict(zip(map(id, rows), names(rows), strict=True))
+    for group in on_same_images(row for row in rows if row.rank is not None):
+        if group[0].ranked_by != "miou":
+            continue
+        chosen = same_as(group[0].convention)
+        tables = {name: scores for name, scores in by_convention(group).items() if not DIALECTS[name].ordered and name != chosen}
+        for first, ahead in enumerate(group):
+            for second in range(first + 1, len(group)):
+                # Equal scores under the chosen convention have no order to reverse.
+                lead = (ahead.scores["miou"] or 0.0) - (group[second].scores["miou"] or 0.0)
+                others = tuple(name for name, scores in tables.items() if scores[second] - scores[first] > 1e-9 < lead)
+                if others:
+                    apart = ahead.rank != group[second].rank
+                    found.append(Flip(named[id(ahead)], named[id(group[second])], apart, others))
+    return found
+
+
+def warnings(rows: list[Row]) -> list[str]:
+    """At most two sentences: rows with different ranks that other conventions reverse, and rows that share a rank."""
+    found = flips(rows)
+    apart, tied = [flip for flip in found if flip.told_apart], [flip for flip in found if not flip.told_apart]
+    sentences = [f"The ranking depends on the convention of mIoU: {_told(apart)}."] if apart else []
+    sentences += [f"Within shared ranks the order depends on the convention of mIoU: {_told(tied)}."] if tied else []
+    return sentences
+
+
+def _told(found: list[Flip]) -> str:
+    grouped: dict[tuple[str, ...], list[str]] = {}
+    for flip in found:
+        grouped.setdefault(flip.conventions, []).append(f"{flip.behind} is ahead of {flip.ahead}")
+    parts = [
+        f"under {listed(_short(conventions))} {listed(pairs[:_TOLD])}" + _more(pairs) for conventions, pairs in grouped.items()
+    ]
+    rest = sum(len(pairs) for pairs in list(grouped.values())[_TOLD:])
+    return "; ".join(parts[:_TOLD]) + (f"; and {rest} more pairs" if rest else "")
+
+
+def _short(conventions: tuple[str, ...]) -> list[str]:
+    rest = len(conventions) - _TOLD + 1
+    return list(conventions) if rest < 2 else [*conventions[: _TOLD - 1], f"{rest} more"]
+
+
+def _more(pairs: list[str]) -> str:
+    return f" ({len(pairs) - _TOLD} more pairs)" if len(pairs) > _TOLD else ""

@@ -1,0 +1,107 @@
+"""The sums of a scored cell that images can be resampled from, and the scores that are made of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.errors import unknown
+from bench.metrics.dialects import DIALECTS, areas, set_sums
+from bench.metrics.scores import Floats, boundary_iou, class_mean, contour_f, ratio
+from bench.per_image import damaged, read_arrays
+from bench.statistics import Finish, band_sums, class_ratios
+from bench.store import Store
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The sums of one cell, image by image, in the order of ``ids``."""
+
+    ids: tuple[str, ...]
+    areas: Floats
+    """(N, 3, C) pixels: hits, truth, prediction."""
+    bands: Floats
+    """(N, C, 2) pixels: intersection and union of the boundary bands."""
+    trimap: Floats
+    """(N, 3, C) pixels at most 3 px from a true boundary, as ``areas``."""
+    bf: Floats
+    """(N, C, 4) contour pixels of the BF score."""
+    davis: Floats
+    """(N, C, 4) contour pixels of DAVIS' F."""
+
+    def scores(self) -> dict[str, Floats]:
+        """Scores of every image on its own, (N,) each; NaN where an image has none."""
+        return {
+            "miou": class_mean(ratio(*np.moveaxis(set_sums(self.areas), 1, 0))),
+            "boundary_iou": class_mean(boundary_iou(self.bands)),
+            "pixel_accuracy": ratio(self.areas[:, 0].sum(-1), self.areas[:, 1].sum(-1)),
+        }
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A score whose images can be resampled: sums (N, P, C) of a cell, and the rule from summed sums to the score."""
+
+    sums: Callable[[Scored], Floats]
+    finish: Finish
+
+    def table(self, cells: list[Scored]) -> Floats:
+        """All seeds of a row: (S, N, P, C)."""
+        return np.stack([self.sums(cell) for cell in cells])
+
+    def scores(self, cells: list[Scored]) -> Floats:
+        """Score of every seed: (S,)."""
+        return np.array([self.finish(self.sums(cell).sum(0)) for cell in cells])
+
+
+def _weighted(sums: Floats) -> Floats:
+    """IoU weighted with the true pixels: (..., 3, C) -> (...)."""
+    hits, truth, preds = np.moveaxis(sums, -2, 0)
+    weighted = np.where(truth > 0, truth * ratio(hits, truth + preds - hits), 0.0)
+    return ratio(weighted.sum(-1), truth.sum(-1))
+
+
+def _contours(sums: Floats) -> Floats:
+    """F of every image and class, and 1 where there is one: (N, C, 4) -> (N, 2, C)."""
+    scores = contour_f(sums)
+    there = ~np.isnan(scores)
+    return np.stack([np.where(there, scores, 0.0), there], axis=1)
+
+
+STATISTICS = {
+    "trimap_iou_3px": Statistic(lambda cell: set_sums(cell.trimap), class_ratios),
+    "boundary_f1": Statistic(lambda cell: _contours(cell.bf), class_ratios),
+    "davis_f": Statistic(lambda cell: _contours(cell.davis), class_ratios),
+    "boundary_iou": Statistic(lambda cell: band_sums(cell.bands), class_ratios),
+    "fwiou": Statistic(lambda cell: cell.areas, _weighted),
+    "pixel_accuracy": Statistic(lambda cell: cell.areas[:, :2].sum(-1, keepdims=True), class_ratios),
+    "mean_accuracy": Statistic(lambda cell: cell.areas[:, :2], class_ratios),
+}
+"""Scores with one convention each; mIoU has many."""
+
+
+def statistic(metric: str, convention: str = "fcn") -> Statistic:
+    """How a score is summed over images; ``convention`` is that of mIoU. Raises BenchError for an unknown convention."""
+    if metric != "miou":
+        return STATISTICS[metric]
+    if convention not in DIALECTS:
+        raise unknown("convention", convention, DIALECTS)
+    dialect = DIALECTS[convention]
+    return Statistic(lambda cell: dialect.sums(cell.areas), dialect.finish)
+
+
+def read(store: Store, cell_id: str) -> Scored:
+    """The sums of a finished cell; raises BenchError when they cannot be read."""
+    path = store.folder(cell_id) / "per_image.npz"
+    saved = read_arrays(path, ("ids", "counts", "bands", "trimap", "bf", "davis"))
+    lengths = {name: len(each) for name, each in saved.items()}
+    if len(set(lengths.values())) > 1:
+        raise damaged(path, f"arrays of different lengths {lengths}")
+    return Scored(
+        ids=tuple(map(str, saved["ids"])),
+        areas=areas(saved["counts"]),
+        bands=saved["bands"].astype(np.float64),
+        trimap=saved["trimap"][:, :3].sum(1, dtype=np.float64),
+        bf=saved["bf"].astype(np.float64),
+        davis=saved["davis"].astype(np.float64),
+    )
