@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from bench import __version__, checkpoint
+from bench.ceilings.compute import cell_ceiling
 from bench.cell import Cell, cell_from_json, digest
 from bench.checkpoint import TrainState
 from bench.curve import Curve
@@ -68,6 +69,7 @@ def run_cell(job: Job, *, report: Report, should_stop: Callable[[], bool]) -> Re
         metrics=summary.metrics,
         per_class=summary.per_class,
         curves=summary.curves,
+        ceiling=_ceiling(job, described["output_stride"]),
         chosen=chosen,
         model=described,
         profile=measured,
@@ -228,6 +230,12 @@ def _profile(job: Job, model: nn.Module, device: torch.device) -> dict[str, Any]
             if all(there.get(key) == value for key, value in here.items() if key in ("device", "threads", "torch")):
                 return result.profile
     return profile(model, cell.profile.size or _first_size(job), cell.profile)
+
+
+def _ceiling(job: Job, stride: int) -> dict[str, Any]:
+    """What prediction at the model's output stride could score on the same labels; the first cell of a suite works it out."""
+    assert job.cell.dataset.test is not None
+    return cell_ceiling(Store(job.store), job.cell, open_cache(job.caches[job.cell.dataset.test]), stride)
 
 
 def _kept(folder: Path) -> dict[str, float]:

@@ -19,6 +19,8 @@ TITLES = {
     "output_stride": "Stride",
     "miou": "mIoU %",
     "boundary_iou": "Boundary IoU %",
+    "miou_of_ceiling": "% of ceiling",
+    "boundary_iou_of_ceiling": "Boundary, % of ceiling",
     "trimap_iou_3px": "Trimap IoU 3 px %",
     "boundary_f1": "BF score %",
     "davis_f": "DAVIS F %",
@@ -35,7 +37,7 @@ WORDS = ("model", "dataset", "augmentation", "status")
 """Columns that hold words."""
 EXTERNAL = "†"
 """Marks the models that were trained elsewhere."""
-ALWAYS = ("rank", "model", "output_stride", "miou", "boundary_iou", "images_per_s", "parameters", "seeds")
+ALWAYS = ("rank", "model", "output_stride", "miou", "miou_of_ceiling", "boundary_iou", "images_per_s", "parameters", "seeds")
 OF_TRAINED = ("images_per_s", "parameters", "seeds")
 """Those of them that no external model has."""
 
@@ -63,6 +65,8 @@ def cell_text(row: Row, column: str) -> str:
         interval = row.intervals.get(column)
         bounds = f" [{interval.low * 100:.1f}, {interval.high * 100:.1f}]" if interval else ""
         return f"{value * 100:.1f}{bounds}"
+    if column.endswith("_of_ceiling"):
+        return f"{value * 100:.1f}"
     if column == "parameters":
         return f"{value / 1e6:.2f} M"
     if column in ("images_per_s", "latency_ms"):
@@ -103,6 +107,9 @@ def footnotes(rows: list[Row]) -> list[str]:
         notes.append(f"–: {convention} defines no mIoU there.")
     lost = {bounds.note.partition("; ")[2] for row in rows for bounds in row.intervals.values()} - {""}
     notes += [f"{text}; the interval leaves them out." for text in sorted(lost)]
+    protocols = sorted({result.ceiling["protocol"] for result in results if result.ceiling})
+    if protocols:
+        notes.append(f"Ceiling: mIoU of the labels themselves, reduced to the output stride and enlarged ({', '.join(protocols)}).")
     if widths:
         notes.append(f"Boundary IoU with a band of {_span(widths)} px.")
     measured = sorted({_speed(result.profile) for result in results if result.profile})

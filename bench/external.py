@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from bench.ceilings.compute import ceilings
+from bench.ceilings.labels import labels_of_samples
 from bench.cell import Cell
 from bench.contest import Contest
 from bench.data.decode import label_of
@@ -71,7 +74,7 @@ def score(
         folder = store.open_cell(cell)
         sums = replace(sums, seconds=time.perf_counter() - begin)
         sums.write(folder / "per_image.npz")
-        write_json(folder / "result.json", _result(cell, contest, sums).model_dump())
+        write_json(folder / "result.json", _result(cell, contest, sums, _ceiling(cell, contest, samples, store)).model_dump())
     return Entry(cell, [], len(found), new, enter(store, name, contest, cell))
 
 
@@ -98,7 +101,16 @@ def _read(
         progress(done, len(samples))
 
 
-def _result(cell: Cell, contest: Contest, sums: PerImage) -> Result:
+def _ceiling(cell: Cell, contest: Contest, samples: list[Sample], store: Store) -> dict[str, Any] | None:
+    """What prediction at the stated stride could score; None where no stride is stated."""
+    if cell.model.stride is None:
+        return None
+    assert contest.truth is not None
+    labels = labels_of_samples(samples, contest.entry, contest.dataset, contest.truth, store)
+    return ceilings(store, labels, [cell.model.stride], boundary_ratio=cell.eval.boundary_ratio)[0].model_dump()
+
+
+def _result(cell: Cell, contest: Contest, sums: PerImage, ceiling: dict[str, Any] | None) -> Result:
     """The record of an external model: its scores, and nothing that only its makers know."""
     summary = summarise(sums, contest.entry.class_names, cell.model.stride)
     return Result(
@@ -107,6 +119,7 @@ def _result(cell: Cell, contest: Contest, sums: PerImage) -> Result:
         metrics=summary.metrics,
         per_class=summary.per_class,
         curves=summary.curves,
+        ceiling=ceiling,
         chosen={"rule": "external", "step": None, "val_miou": None},
         model={"output_stride": cell.model.stride, "receptive_field_px": None, "parameters": None},
         profile=None,

@@ -15,6 +15,8 @@ from bench.store import Failure, Result, Store
 
 PERCENT = ("miou", "boundary_iou", "trimap_iou_3px", "boundary_f1", "davis_f", "fwiou", "pixel_accuracy", "mean_accuracy")
 """Scores in [0, 1]; each is a sum over images, so each can be ranked with an interval."""
+BOUNDED = ("miou", "boundary_iou")
+"""Scores shown as a share of what prediction at the row's output stride could reach."""
 SPEED = ("images_per_s", "latency_ms", "latency_p95_ms", "peak_memory_gib")
 """Comparable only within one device, precision, resolution and batch."""
 COST = ("parameters", "flops", "output_stride", "receptive_field_px")
@@ -69,6 +71,7 @@ class Row:
             interval = self.intervals.get(metric)
             row[metric] = self.scores.get(metric)
             row[f"{metric}_low"], row[f"{metric}_high"] = (interval.low, interval.high) if interval else (None, None)
+        row |= {f"{name}_of_ceiling": self.scores.get(f"{name}_of_ceiling") for name in BOUNDED}
         row["p_leader"] = self.p_leader
         row |= {name: self.scores.get(name) for name in (*COST, *SPEED)}
         profile = self.results[0].profile if self.results and self.results[0].profile else {}
@@ -143,7 +146,16 @@ def _means(results: list[Result]) -> dict[str, float | None]:
         values = [each.get(name) for each in merged]
         known = [float(value) for value in values if value is not None]
         means[name] = sum(known) / len(known) if len(known) == len(values) and (alike or name not in SPEED) else None
+    for name in BOUNDED:
+        shares = [_share(result, name) for result in results]
+        known = [share for share in shares if share is not None]
+        means[f"{name}_of_ceiling"] = sum(known) / len(known) if len(known) == len(shares) else None
     return means
+
+
+def _share(result: Result, name: str) -> float | None:
+    score, ceiling = result.metrics.get(name), (result.ceiling or {}).get(name)
+    return score / ceiling if score is not None and ceiling else None
 
 
 def _conditions(result: Result) -> tuple[Any, ...]:

@@ -13,7 +13,6 @@ from bench.errors import unknown
 
 Entry = TypeVar("Entry")
 
-
 FILES = "bench.data.decode:files"
 """The decoder of data sets with one image file and one label file a sample."""
 

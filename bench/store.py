@@ -36,6 +36,8 @@ class Result(BaseModel):
     """Metric -> class name -> score."""
     curves: dict[str, Any] = {}
     """Scores over the distance to the boundary and over the size of objects: see `bench.summary.Summary`."""
+    ceiling: dict[str, Any] | None = None
+    """What prediction at this output stride could score on the same labels: a `bench.ceilings.Ceiling`, protocol and all."""
     chosen: dict[str, Any]
     """The checkpoint reported: its step, the rule that chose it, and its validation score."""
     model: dict[str, Any]

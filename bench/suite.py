@@ -97,10 +97,15 @@ def load_suite(path: Path, settings: list[str] | None = None) -> Suite:
     document = read_yaml(path)
     if not isinstance(document.data, dict):
         raise BenchError(f"{path}: a suite is a mapping with at least `matrix:` or `dataset:`; see `bench schema`")
-    data = {"name": path.stem, **document.data}
-    for setting in settings or []:
+    return build_suite(Document(path, {"name": path.stem, **document.data}, document.lines), settings or [])
+
+
+def build_suite(document: Document, settings: list[str]) -> Suite:
+    """The suite that a mapping says, with settings applied; raises BenchError as `load_suite` does."""
+    data = dict(document.data)
+    for setting in settings:
         _apply(data, setting)
-    document = Document(path, data, document.lines)
+    document = Document(document.path, data, document.lines)
     try:
         suite = Suite.model_validate(data)
     except ValidationError as error:

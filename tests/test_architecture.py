@@ -22,12 +22,13 @@ FLOORS = [
         "bench.statistics.*",
         "bench.curve",
         "bench.job",
+        "bench.ceilings",
         "bench.per_image",
         "bench.predictions",
         "bench.tables",
     ],
     ["bench.data.*", "bench.models.*", "bench.metrics.*", "bench.losses", "bench.checkpoint", "bench.tracking"],
-    ["bench.train", "bench.evaluate", "bench.profiler", "bench.summary"],
+    ["bench.train", "bench.evaluate", "bench.profiler", "bench.summary", "bench.ceilings.*"],
     ["bench.plan", "bench.smoke", "bench.experiment", "bench.external"],
     [
         "bench.runners",
@@ -155,6 +156,7 @@ def test_rooms_have_names(repository: Path) -> None:
         "bench.drive",
         "bench.plan",
         "bench.data.prepare",
+        "bench.ceilings",
     ],
 )
 def test_planning_and_ranking_import_no_torch(module: str) -> None:

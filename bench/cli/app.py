@@ -3,7 +3,7 @@
 import typer
 
 from bench import __version__
-from bench.cli import compare, look, results, run, score
+from bench.cli import ceiling, compare, look, results, run, score
 
 EPILOG = (
     "Exit codes: 0 done · 1 findings · 2 your input · 3 some cells failed · 75 interrupted, run again to go on.  "
@@ -35,6 +35,7 @@ for command in (
     app.command()(command)
 app.command(name="list")(look.list_)
 app.command(name="compare")(compare.compare_rows)
+app.command(cls=ceiling.ManyStrides)(ceiling.ceiling)
 
 
 def _version(wanted: bool) -> None:
