@@ -7,10 +7,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from bench.cell import EVAL_PROTOCOL, Cell, digest
-from bench.data import DATASETS
+from bench.data import entry_named, entry_of
 from bench.errors import BenchError
 from bench.expand import known_datasets, with_roles
-from bench.registry import DatasetEntry, lookup
+from bench.registry import DatasetEntry
 from bench.specs import AnyDatasetSpec, AugmentationSpec, DatasetSpec, EvalSpec, ExternalSpec
 from bench.suite import Suite
 from bench.yamlfile import KeyPath
@@ -40,7 +40,7 @@ class Contest:
     @property
     def entry(self) -> DatasetEntry:
         """The data set's entry in the table."""
-        return lookup("dataset", DATASETS, self.dataset.name)
+        return entry_of(self.dataset)
 
     @property
     def split(self) -> str:
@@ -103,7 +103,7 @@ def contest(label: str, dataset: DatasetSpec, eval: EvalSpec, axes: Iterable[str
 
 def contest_on(name: str) -> Contest:
     """The contest on a data set of the table, as `bench list datasets` names it; raises BenchError for a name it does not have."""
-    entry = lookup("dataset", DATASETS, name)
+    entry = entry_named(name)
     try:
         dataset = _DATASET.validate_python({"name": name, "test": entry.roles["test"]})
     except ValidationError:  # a data set that has to be told where it lies

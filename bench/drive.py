@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from bench.cell import Cell
-from bench.data import DATASETS
+from bench.data import entry_of
 from bench.data.crops import crop_size
 from bench.data.prepare import cache_folder, prepare
 from bench.errors import BenchError
@@ -123,7 +123,7 @@ def _devices(options: Options, there: list[str]) -> list[str]:
 
 def _job(cell: Cell, plan: Plan, store: Store, options: Options, view: View) -> Job:
     """A cell with its data prepared."""
-    entry, spec, caches = DATASETS[cell.dataset.name], cell.dataset, {}
+    entry, spec, caches = entry_of(cell.dataset), cell.dataset, {}
     assert cell.fingerprints is not None
     for split in roles(cell).values():
         folder = cache_folder(spec, split, cell.fingerprints[split], store.cache)

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from bench.cell import Cell
-from bench.data import DATASETS
-from bench.errors import BenchError, nearest, unknown
+from bench.data import DATASETS, entry_named, entry_of
+from bench.errors import BenchError, nearest
 from bench.explain import describe
 from bench.models import MODELS
 from bench.specs import AnyDatasetSpec, AugmentationSpec, EvalSpec, ModelSpec, ProfileSpec, TrainSpec
@@ -63,13 +63,15 @@ def known_datasets(suite: Suite) -> None:
     """Raise BenchError with file and line for a data set that no table holds."""
     named: list[tuple[KeyPath, Any]] = [(("datasets", label), spec) for label, spec in suite.datasets.items()]
     for path, spec in [*named, (("dataset",), suite.dataset)]:
-        if spec and spec.name not in DATASETS:
-            raise BenchError(f"{suite.place((*path, 'name'))}: {unknown('dataset', spec.name, DATASETS)}")
+        try:
+            entry_of(spec) if spec else None
+        except BenchError as error:
+            raise BenchError(f"{suite.place((*path, 'name'))}: {error}") from None
 
 
 def with_roles(suite: Suite, dataset: Any, path: KeyPath) -> Any:
     """The data set of a block with the splits it trains, chooses and reports on spelt out."""
-    entry = DATASETS[dataset.name]
+    entry = entry_of(dataset)
     roles = {role: getattr(dataset, role) or entry.roles[role] for role in ("train", "val", "test")}
     for role, split in roles.items():
         if split is not None and split not in entry.splits:
@@ -103,6 +105,8 @@ def _value(suite: Suite, axis: str, value: Any, path: KeyPath) -> Any:
     place = suite.place(path)
     if axis in ("model", "dataset", "augmentation"):
         blocks, table = getattr(suite, f"{axis}s"), _TABLES[axis]
+        if axis == "dataset" and isinstance(value, str) and ":" in value and value not in blocks:
+            return _plugged(value, place)
         if not isinstance(value, str) or (value not in blocks and value not in table):
             known = [*blocks, *table]
             where = f"It is neither below `{axis}s:` nor built in ({', '.join(table)})."
@@ -118,6 +122,15 @@ def _value(suite: Suite, axis: str, value: Any, path: KeyPath) -> Any:
     elif axis == "seed" and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
         raise BenchError(f"{place}: seed: given {value!r}, expected a whole number from 0")
     return value
+
+
+def _plugged(name: str, place: str) -> str:
+    """The name of a data set in a module of the user's, once it is known to be there."""
+    try:
+        entry_named(name)
+    except BenchError as error:
+        raise BenchError(f"{place}: {error}") from None
+    return name
 
 
 def _condition(suite: Suite, entry: dict[str, Any], path: KeyPath, matrix: dict[str, Any]) -> Callable[[Values], bool]:

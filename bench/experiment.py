@@ -18,7 +18,7 @@ from bench.ceilings.compute import cell_ceiling
 from bench.cell import Cell, cell_from_json, digest
 from bench.checkpoint import TrainState
 from bench.curve import Curve
-from bench.data import DATASETS
+from bench.data import entry_of
 from bench.data.batches import Batches
 from bench.data.cache import Cache, open_cache
 from bench.data.chance import torch_seed
@@ -47,7 +47,7 @@ def run_cell(job: Job, *, report: Report, should_stop: Callable[[], bool]) -> Re
     folder = store.open_cell(cell)
     device = torch.device(job.device)
     _set_up(job, device)
-    entry = DATASETS[cell.dataset.name]
+    entry = entry_of(cell.dataset)
     torch.manual_seed(torch_seed(cell.seed, "init"))
     memory_format = torch.channels_last if cell.recipe.channels_last else torch.contiguous_format
     model = build_model(cell.model, entry.num_classes).to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
@@ -101,7 +101,7 @@ def _train(job: Job, model: nn.Module, folder: Path, device: torch.device, repor
     train_cache = _open(job, cell.dataset.train, device)
     chosen = subset(train_cache.class_counts, cell.fraction, cell.seed)
     val_cache = _open(job, cell.dataset.val, device) if cell.dataset.val else None
-    num_classes = DATASETS[cell.dataset.name].num_classes
+    num_classes = entry_of(cell.dataset).num_classes
     weights = _class_weights(train_cache, chosen, spec.class_weights, device)
     state = TrainState(model, build_optimizer(model, spec))
     for note in checkpoint.resume(folder, state):
@@ -185,7 +185,7 @@ def _evaluate(job: Job, model: nn.Module, folder: Path, device: torch.device, re
     if path.exists():
         return PerImage.read(path)
     assert cell.dataset.test is not None
-    entry, kept = DATASETS[cell.dataset.name], folder / PREDICTIONS
+    entry, kept = entry_of(cell.dataset), folder / PREDICTIONS
     report({"stage": "evaluate"})
     begin = time.perf_counter()
     cache = _open(job, cell.dataset.test, device)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from bench.data import DATASETS
 from bench.errors import nearest, unknown
 from bench.models import MODELS
-from bench.specs import AugmentationSpec, DatasetSpec, EvalSpec, FcnSpec, PhantomSpec, ProfileSpec, TrainSpec, UnetSpec
+from bench.specs import DATASET_SPECS, AugmentationSpec, DatasetSpec, EvalSpec, FcnSpec, ProfileSpec, TrainSpec, UnetSpec
 from bench.yamlfile import Document, KeyPath
 
 BLOCKS: dict[str, type[BaseModel]] = {"train": TrainSpec, "eval": EvalSpec, "profile": ProfileSpec}
@@ -20,21 +20,25 @@ def explain(error: ValidationError, document: Document, root: type[BaseModel]) -
     """One line a mistake in a file that ``root`` describes, each beginning ``file:line:``."""
     found: dict[KeyPath, list[dict[str, Any]]] = {}
     for item in error.errors():
-        found.setdefault(_in_file(item["loc"], document.data), []).append(dict(item))
-    return "\n".join(f"{document.place(path)}: {describe(path, items, document.data, root)}" for path, items in found.items())
+        found.setdefault(_in_file(item["loc"], document.data, item["type"] == "missing"), []).append(dict(item))
+    told: dict[str, str] = {}
+    for path, items in found.items():
+        told.setdefault(describe(path, items, document.data, root), document.place(path))
+    return "\n".join(f"{place}: {text}" for text, place in told.items())
 
 
 def describe(path: KeyPath, items: list[dict[str, Any]], data: Any, root: type[BaseModel]) -> str:
     """What is wrong at one place; several items are the branches of one union."""
     item, name = items[0], dotted(path)
     kind = item["type"]
-    if kind == "extra_forbidden" and path[0] == "datasets" and data["datasets"][path[1]].get("name") not in DATASETS:
-        given = data["datasets"][path[1]].get("name")
-        return f"datasets.{path[1]}.name: {unknown('dataset', given, DATASETS)}"
-    if kind == "extra_forbidden" and path[0] == "dataset" and data["dataset"].get("name") not in DATASETS:
-        return f"dataset.name: {unknown('dataset', data['dataset'].get('name'), DATASETS)}"
+    block = path[:2] if path[:1] == ("datasets",) else path[:1] if path[:1] == ("dataset",) else ()
+    given = _at(data, block).get("name") if kind == "extra_forbidden" and block else None
+    if given is not None and given not in DATASETS and ":" not in str(given):
+        return f"{dotted(block)}.name: {unknown('dataset', given, DATASETS)}"
     if kind == "extra_forbidden":
         return f"{name}: unknown key {path[-1]!r}.{nearest(path[-1], _keys_at(path[:-1], data, root))}"
+    if kind == "missing" and isinstance(path[-1], int):
+        return f"{dotted(path[:-1])}: the list is too short; its value number {path[-1] + 1} is missing"
     if kind == "missing":
         return f"{name}: missing. Add `{path[-1]}:` here."
     if kind in ("union_tag_invalid", "union_tag_not_found"):
@@ -71,6 +75,7 @@ def _plain(message: str) -> str:
     message = re.sub(r"^(Input|Value) should ", "", re.sub(r" or instance of \w+", "", message)).replace(
         "a valid dictionary", "a mapping"
     )
+    message = message.replace("a valid tuple", "a list")
     message = re.sub(r"^(be|have) ", "", message)
     return message[0].lower() + message[1:] if message else message
 
@@ -80,8 +85,8 @@ def _short(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _in_file(loc: KeyPath, data: Any) -> KeyPath:
-    """The key path in the file of an error's location: the names of union branches are not in the file."""
+def _in_file(loc: KeyPath, data: Any, missing: bool) -> KeyPath:
+    """The key path in the file of an error's location: of what is not there, only a missing key is named, no branch of a union."""
     path: list[str | int] = []
     for position, part in enumerate(loc):
         listed = isinstance(data, list) and isinstance(part, int) and part < len(data)
@@ -89,9 +94,16 @@ def _in_file(loc: KeyPath, data: Any) -> KeyPath:
         if inside:
             path.append(part)
             data = data[part]
-        elif position == len(loc) - 1 and isinstance(data, dict):
+        elif missing and position == len(loc) - 1:
             path.append(part)
     return tuple(path)
+
+
+def _at(data: Any, path: KeyPath) -> Any:
+    """What stands at a place of a file."""
+    for key in path:
+        data = data[key]
+    return data
 
 
 def _keys_at(path: KeyPath, data: Any, root: type[BaseModel]) -> list[str]:
@@ -106,7 +118,7 @@ def _keys_at(path: KeyPath, data: Any, root: type[BaseModel]) -> list[str]:
         case ("datasets", label):
             return _keys_at(("dataset",), {"dataset": data["datasets"][label]}, root)
         case ("dataset",):
-            return list((PhantomSpec if data["dataset"].get("name") == "phantom" else DatasetSpec).model_fields)
+            return list(DATASET_SPECS.get(data["dataset"].get("name"), DatasetSpec).model_fields)
         case ("augmentations", _):
             return list(AugmentationSpec.model_fields)
         case ("overrides", int()):

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.cell import Cell
 from bench.contest import Contest, contest_from_json
-from bench.data import DATASETS
+from bench.data import entry_of
 from bench.data.fingerprint import fingerprint
 from bench.data.samples import Sample, list_samples
 from bench.errors import BenchError
@@ -67,7 +67,7 @@ def survey(
 
 def _prints(cell: Cell, data_root: Path, store: Store, plan: Plan, noted: dict[str, str]) -> dict[str, str] | BenchError:
     """Fingerprints of the splits a cell's data set is used with, or why there are none."""
-    spec, entry = cell.dataset, DATASETS[cell.dataset.name]
+    spec, entry = cell.dataset, entry_of(cell.dataset)
     splits = roles(cell)
     try:
         prints = {}

@@ -4,7 +4,7 @@ A registry is a literal dict of frozen entries that name ``"module:function"``. 
 imports none of what it names, and so listing and planning never pay for torch.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, TypeVar
@@ -27,7 +27,7 @@ class DatasetEntry:
     palette: tuple[tuple[int, int, int], ...]
     """One (red, green, blue) a class, in the order of ``class_names``."""
     ignore_index: int | None
-    """The label value on disk that means "not annotated"; in memory it is always 255."""
+    """The label value on disk that means "not annotated", None where there is none; in memory it is always 255."""
     splits: Mapping[str, int | None]
     """Published number of images by split, None where it depends on options."""
     version: str
@@ -39,6 +39,10 @@ class DatasetEntry:
     """``module:function`` with signature ``(sample, entry, spec) -> (image, label)``."""
     layout: str | None = None
     """``module:function`` with signature ``(root, count, size, seed) -> None`` that writes a generated tree in this format."""
+    ids: Mapping[int, int] | None = None
+    """Label value on disk -> class, where the two differ. Unset: the values on disk are the classes."""
+    void_ids: Collection[int] = ()
+    """Further label values on disk that are no class and mean "not annotated". Any other value is an error."""
     roles: Mapping[str, str | None] = field(default_factory=lambda: {"train": "train", "val": "val", "test": "test"})
     """The splits a suite trains on, chooses the checkpoint on and reports on when it names none."""
 

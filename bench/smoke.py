@@ -7,11 +7,11 @@ profile are the suite's own. Only the amounts shrink.
 from dataclasses import replace
 from pathlib import Path
 
-from bench.cell import Cell
-from bench.data import DATASETS
+from bench.cell import Cell, digest
+from bench.data import entry_of
 from bench.errors import BenchError
 from bench.registry import load
-from bench.specs import PhantomSpec, TrainSpec
+from bench.specs import DatasetSpec, FolderSpec, PhantomSpec, TrainSpec
 from bench.store import Store
 
 STEPS, BATCH, SIDE = 3, 2, 64
@@ -27,21 +27,25 @@ def smoke_store(store: Store) -> Store:
 def smoke(cells: list[Cell], store: Store) -> tuple[list[Cell], Path]:
     """The shrunken cells, and the data root with generated data for all of them."""
     root = store.root / "data"
-    for name in {cell.dataset.name for cell in cells}:
-        entry = DATASETS[name]
-        if entry.layout:
-            _generate(root, name, entry.layout)
+    for spec in {cell.dataset.model_dump_json(): cell.dataset for cell in cells}.values():
+        _generate(root, spec)
     return [_shrunk(cell) for cell in cells], root
 
 
-def _generate(root: Path, name: str, layout: str) -> None:
+def _generate(root: Path, spec: DatasetSpec) -> None:
     """Write a tree in a data set's layout once; the mark comes last, so a tree cut short is written again."""
-    mark = root / f".{name}.generated"
-    if mark.exists():
+    layout, described = entry_of(spec).layout, isinstance(spec, FolderSpec)
+    mark = root / f".{digest([layout, spec.model_dump(mode='json') if described else None])[:16]}.generated"
+    if mark.exists() or isinstance(spec, PhantomSpec):
         return
+    if layout is None:
+        raise BenchError(
+            f"dataset {spec.name!r}: its entry names no layout, so --smoke has nothing to read. Write one, or try the suite on its "
+            "own data with --set train.steps=3."
+        )
     try:
         root.mkdir(parents=True, exist_ok=True)
-        load(layout)(root, 4, SIZE, 0)
+        load(layout)(root, 4, SIZE, 0, *([spec] if described else []))
         mark.touch()
     except OSError as error:
         raise BenchError(

@@ -9,7 +9,7 @@ import pytest
 
 FLOORS = [
     ["bench", "bench.errors", "bench.registry", "bench.yamlfile"],
-    ["bench.data", "bench.models", "bench.metrics", "bench.specs", "bench.geometry"],
+    ["bench.data", "bench.data.entries", "bench.data.entries.*", "bench.models", "bench.metrics", "bench.specs", "bench.geometry"],
     [
         "bench.explain",
         "bench.cell",

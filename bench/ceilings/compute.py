@@ -21,7 +21,7 @@ from bench.ceilings import (
 )
 from bench.ceilings.labels import Labels, ahead, labels_of_cache, writing
 from bench.cell import Cell
-from bench.data import DATASETS
+from bench.data import entry_of
 from bench.data.cache import Cache
 from bench.metrics import scores
 from bench.metrics.ceiling import ceiling_maps
@@ -70,7 +70,7 @@ def cell_ceiling(store: Store, cell: Cell, cache: Cache, stride: int) -> dict[st
     split, resize = cell.dataset.test, cell.dataset.resize
     assert split is not None and cell.fingerprints is not None
     print_ = cell.fingerprints[split]
-    labels = labels_of_cache(cache, DATASETS[cell.dataset.name].num_classes, known_labels(store, print_, resize))
+    labels = labels_of_cache(cache, entry_of(cell.dataset).num_classes, known_labels(store, print_, resize))
     with writing(store):
         note_labels(store, print_, resize, labels.digest)
     return ceilings(store, labels, [stride], boundary_ratio=cell.eval.boundary_ratio)[0].model_dump()

@@ -13,7 +13,7 @@ from bench.ceilings import DEFAULT, FCN_PAPER, PROTOCOLS, Ceiling, checked_proto
 from bench.cli.options import DATA, STORE, DataOption, JsonOption, SetOption, StoreOption, checked, suite_path
 from bench.cli.printing import console, print_json, print_table
 from bench.contest import contests
-from bench.data import DATASETS
+from bench.data import DATASETS, entry_of
 from bench.errors import BenchError, nearest
 from bench.expand import expand
 from bench.specs import DatasetSpec
@@ -122,7 +122,7 @@ def _rows(
     from bench.store import Store
 
     assert split is not None, "every data set reports on a split"
-    place, entry = Store(store), DATASETS[spec.name]
+    place, entry = Store(store), entry_of(spec)
     labels = labels_of_files(entry, spec, data_root, split, place)
     rows = []
     for name in protocols:
@@ -142,7 +142,7 @@ def _row(label: str, split: str, spec: DatasetSpec, found: Ceiling, paper: float
         "width_px": spec.resize[1] if spec.resize else None,
         **found.model_dump(exclude={"class_iou", "labels"}),
         "paper_miou": paper,
-        "class_iou": dict(zip(DATASETS[spec.name].class_names, found.class_iou, strict=True)),
+        "class_iou": dict(zip(entry_of(spec).class_names, found.class_iou, strict=True)),
         "labels": found.labels,
     }
 

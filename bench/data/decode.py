@@ -5,7 +5,10 @@ and carry no such tag: turning the photograph alone would part the two. Colour p
 readers do not.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +24,8 @@ Array = NDArray[np.uint8]
 Pair = tuple[Array, Array]
 
 COLOUR_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
-LABEL_MODES = ("P", "L")
+LABEL_MODES = ("P", "L", "I;16", "I;16B", "I")
+"""Ids in 8 bits with and without a palette, and in 16 bits ("I" is how older Pillows open those)."""
 
 
 def files(sample: Sample, entry: DatasetEntry, spec: DatasetSpec) -> Pair:
@@ -29,11 +33,20 @@ def files(sample: Sample, entry: DatasetEntry, spec: DatasetSpec) -> Pair:
 
     Raises BenchError naming the file for anything that is not a readable pair of one size with labels in range.
     """
+    return read_pair(sample, spec, lambda path: read_label(path, entry))
+
+
+def read_pair(sample: Sample, spec: DatasetSpec, label_of: Callable[[Path], Array]) -> Pair:
+    """As `files`, with a reader of one's own for the label's file: it returns (H, W) uint8 class ids with void as 255."""
     if len(sample.files) != 2:
         raise BenchError(
             f"sample {sample.id!r} of {spec.name!r} has {len(sample.files)} files; this reader needs an image and its label."
         )
-    image, label = read_image(sample.files[0]), read_label(sample.files[1], entry)
+    return fitted(read_image(sample.files[0]), label_of(sample.files[1]), sample, spec)
+
+
+def fitted(image: Array, label: Array, sample: Sample, spec: DatasetSpec) -> Pair:
+    """An image and its label at the size the spec asks for; raises BenchError when they are not on one pixel grid."""
     if image.shape[:2] != label.shape:
         sizes = [f"{height}x{width}" for height, width in (image.shape[:2], label.shape)]
         raise BenchError(
@@ -57,7 +70,11 @@ def label_of(sample: Sample, entry: DatasetEntry, spec: DatasetSpec) -> Array:
 
 def read_image(path: Path) -> Array:
     """An image file as (H, W, 3) uint8 RGB: grey is repeated, transparency dropped; raises BenchError for deeper greys."""
-    picture = _opened(path)
+    return rgb(opened(path), path)
+
+
+def rgb(picture: Image.Image, path: Path) -> Array:
+    """A picture of a file as (H, W, 3) uint8; raises BenchError for deeper greys."""
     if picture.mode not in COLOUR_MODES:
         raise BenchError(
             f"{path}: has {picture.mode!r} pixels, deeper than 8 bits. Which of their values are black and white is not for "
@@ -68,31 +85,39 @@ def read_image(path: Path) -> Array:
 
 def read_label(path: Path, entry: DatasetEntry) -> Array:
     """A label file as (H, W) uint8 class ids with the data set's void as 255; raises BenchError for values that are no class."""
-    picture = _opened(path)
+    return ids(opened(path), entry, path)
+
+
+def ids(picture: Image.Image, entry: DatasetEntry, path: Path) -> Array:
+    """A picture of one class id a pixel as (H, W) uint8 with void as 255; raises BenchError for colours and unknown values."""
     if picture.mode not in LABEL_MODES:
         raise BenchError(
             f"{path}: has {picture.mode!r} pixels; a label holds one class id a pixel, in 8 bits with a palette (P) or without "
-            "(L). If it holds colours, convert them to ids first."
+            "(L), or in 16. If it holds colours, convert them to ids, or read it as `folder` with colours for its classes."
         )
     return to_ids(np.array(picture), entry, path)
 
 
-def to_ids(label: Array, entry: DatasetEntry, path: Path) -> Array:
-    """Label values as they are on disk, (H, W) uint8, with void mapped to 255; raises BenchError for a value that is no class."""
+def to_ids(label: NDArray[np.integer[Any]], entry: DatasetEntry, path: Path) -> Array:
+    """Label values as they are on disk, (H, W), as classes with void as 255; raises BenchError for a value that is no class."""
     counts = np.bincount(label.ravel(), minlength=256)
-    counts[: entry.num_classes] = 0
-    if entry.ignore_index is not None:
-        counts[entry.ignore_index] = 0
+    known = np.zeros(len(counts), bool)
+    new = np.full(len(counts), VOID, np.uint8)
+    void = [*entry.void_ids, *([] if entry.ignore_index is None else [entry.ignore_index])]
+    known[[value for value in void if value < len(counts)]] = True
+    for value, target in (entry.ids or {each: each for each in range(entry.num_classes)}).items():
+        if value < len(counts):
+            known[value], new[value] = True, target
+    counts[known] = 0
     if counts.any():
         value = int(counts.argmax())
-        void = "no value means void" if entry.ignore_index is None else f"void is {entry.ignore_index}"
+        classes = f"0 to {entry.num_classes - 1}" if entry.ids is None else ", ".join(map(str, sorted(entry.ids)))
+        no_void = "no value means void" if entry.ignore_index is None else f"void is {entry.ignore_index}"
         raise BenchError(
             f"{path}: {counts[value]} pixels have the label {value}, which is no class: "
-            f"they are 0 to {entry.num_classes - 1}, {void}. Correct the file, or unpack the data set again."
+            f"they are {classes}, {no_void}. Correct the file, or unpack the data set again."
         )
-    if entry.ignore_index in (None, VOID):
-        return label
-    return np.where(label == entry.ignore_index, np.uint8(VOID), label)
+    return new[label]
 
 
 def resize(image: Array, label: Array, size: Size) -> Pair:
@@ -132,12 +157,26 @@ def _centres(size: int, old: int) -> NDArray[np.int64]:
     return (2 * np.arange(size) + 1) * old // (2 * size)
 
 
-def _opened(path: Path) -> Image.Image:
+def opened(path: Path, frame: int = 0) -> Image.Image:
+    """A picture with its pixels read, or one frame of a stack; raises BenchError for a file that is absent or damaged."""
+    with readable(path), Image.open(path) as picture:
+        picture.seek(frame)
+        picture.load()
+        return picture
+
+
+def count_frames(path: Path) -> int:
+    """The number of pictures in a file; raises BenchError for a file that is absent or damaged."""
+    with readable(path), Image.open(path) as picture:
+        return int(getattr(picture, "n_frames", 1))
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what Pillow raises for a file that is absent or damaged into a BenchError that names it."""
     try:
-        with Image.open(path) as picture:
-            picture.load()
-            return picture
+        yield
     except FileNotFoundError:
         raise BenchError(f"{path}: is not there. Unpack the data set again.") from None
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, TypeError, EOFError, Image.DecompressionBombError) as error:
         raise BenchError(f"{path}: cannot be read as an image: {error}. Unpack or download this file again.") from None

@@ -30,7 +30,7 @@ def cache_folder(spec: DatasetSpec, split: str, fingerprint: str, root: Path) ->
     """Where the cache of a split with this content lies, or will."""
     resize = list(spec.resize) if spec.resize else None
     key = digest({"version": PREPARE_VERSION, "fingerprint": fingerprint, "resize": resize})
-    return root / f"{spec.name}-{split}-{key[:16]}"
+    return root / f"{spec.name.replace(':', '.')}-{split}-{key[:16]}"
 
 
 def prepare(

@@ -43,14 +43,12 @@ def list_samples(entry: DatasetEntry, root: Path, spec: DatasetSpec, split: str,
 
 def missing(name: str, root: Path, lacking: Path) -> BenchError:
     """The error for a data set that is not below the data root, or not all of it: what is missing, how to get it, where it goes."""
-    from bench.data import DATASETS  # the table is read when needed: it names the readers, and they import this module
+    from bench.data import entry_named  # the table is read when needed: it names the readers, and they import this module
 
-    entry = DATASETS.get(name)
-    obtain = entry.obtain if entry else "see the data set's own page"
     return BenchError(
         f"data set {name!r} is not complete below the data root {root}:\n"
         f"  missing    {lacking}\n"
-        f"  get it     {obtain}\n"
+        f"  get it     {entry_named(name).obtain}\n"
         f"  data root  name another with --data-root DIR or BENCH_DATA"
     )
 
@@ -88,14 +86,15 @@ def _present(samples: list[Sample], name: str, root: Path, images: bool) -> None
     listed = [sample for sample in samples if sample.source]
     folders = dict.fromkeys(file.parent for sample in listed for file in sample.files[first:])
     require(folders, name, root)
-    present = {folder: _names(folder) for folder in folders}
+    present = {folder: names_in(folder) for folder in folders}
     for sample in listed:
         for kind, file in list(zip(("image", "label"), sample.files, strict=True))[first:]:
             if file.name not in present[file.parent]:
                 raise BenchError(f"{file}: this {kind} is named in {sample.source} and is not there. Unpack the data set again.")
 
 
-def _names(folder: Path) -> set[str]:
+def names_in(folder: Path) -> set[str]:
+    """The names in a folder; raises BenchError when it cannot be listed."""
     try:
         return {file.name for file in folder.iterdir()}
     except OSError as error:

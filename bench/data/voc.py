@@ -8,15 +8,18 @@ from bench.specs import DatasetSpec
 
 def samples(root: Path, split: str, spec: DatasetSpec) -> list[Sample]:
     """The samples of `train`, `val` or `trainval`; raises BenchError for a list that makes no sense."""
-    base = root / "VOCdevkit" / "VOC2012"
-    source, images, labels = base / "ImageSets" / "Segmentation" / f"{split}.txt", base / "JPEGImages", base / "SegmentationClass"
-    require([base, source, labels], spec.name, root)
-    return paired(listed(source, spec.name, root), lambda each: (images / f"{each}.jpg", labels / f"{each}.png"), source)
+    require([root / "VOCdevkit" / "VOC2012"], spec.name, root)
+    source = list_of(root, split)
+    return named(root, spec, listed(source, spec.name, root), source)
 
 
-def colour(label: int) -> tuple[int, int, int]:
-    """The (red, green, blue) of a label in VOC's palette: its bits dealt to the channels in turn (devkit VOCcolormap)."""
-    shades = [0, 0, 0]
-    for bit in range(8):
-        shades[bit % 3] |= (label >> bit & 1) << (7 - bit // 3)
-    return shades[0], shades[1], shades[2]
+def list_of(root: Path, split: str) -> Path:
+    """Where the id list of a split lies below a data root."""
+    return root / "VOCdevkit" / "VOC2012" / "ImageSets" / "Segmentation" / f"{split}.txt"
+
+
+def named(root: Path, spec: DatasetSpec, ids: list[str], source: Path) -> list[Sample]:
+    """The samples of some ids, which the list ``source`` names."""
+    images, labels = root / "VOCdevkit" / "VOC2012" / "JPEGImages", root / "VOCdevkit" / "VOC2012" / "SegmentationClass"
+    require([labels], spec.name, root)
+    return paired(ids, lambda each: (images / f"{each}.jpg", labels / f"{each}.png"), source)

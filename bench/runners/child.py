@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from bench.data import DATASETS
+from bench.data import entry_of
 from bench.errors import BenchError
 from bench.experiment import environment, run_cell
 from bench.job import Job
@@ -120,12 +120,12 @@ def _log_to(path: Path) -> None:
 def preflight(jobs: list[Job], pipe: Connection) -> None:
     """Build every distinct model once, with its weights but without memory for random ones, and say which devices there are."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    distinct = {(job.cell.model, job.cell.dataset.name): job.cell for job in jobs}
+    distinct = {(job.cell.model, entry_of(job.cell.dataset).num_classes): job.cell for job in jobs}
     problems: list[str] = []
-    for (spec, dataset), cell in distinct.items():
+    for (spec, num_classes), cell in distinct.items():
         try:
             with torch.device("meta"):
-                build_model(spec, DATASETS[dataset].num_classes)
+                build_model(spec, num_classes)
         except BenchError as error:
             problems.append(f"model {cell.model_label}: {error}")
     devices = [f"cuda:{index}" for index in range(torch.cuda.device_count())] or ["cpu"]
