@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class BenchError(Exception):
@@ -9,6 +10,14 @@ class BenchError(Exception):
 
     The command line prints it without a traceback and exits with code 2.
     """
+
+
+class FileError(BenchError):
+    """Something is wrong with one file of a data set: it is "missing", "unreadable", of another "size", or has wrong "values"."""
+
+    def __init__(self, kind: str, file: Path, fault: str, advice: str) -> None:
+        super().__init__(f"{file}: {fault}. {advice}")
+        self.kind, self.file, self.fault = kind, file, fault
 
 
 class BenchWarning(UserWarning):

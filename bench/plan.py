@@ -45,11 +45,13 @@ def survey(
 
     With a suite's name, data that is absent is looked up in the suite's last run.
 
-    Raises BenchError for damaged data sets and for images that stand in a training and in the reported split at once.
+    Raises BenchError for damaged data sets, for images that stand in a training and in a scored split at once, and for images
+    on which the best checkpoint would be chosen and which are reported.
     """
     cells = list(cells)
     plan = Plan(cells=[])
     known: dict[str, dict[str, str] | BenchError] = {}
+    chosen_apart: set[str] = set()
     note: dict[str, Any] = (store.suite(suite_name) or {}) if suite_name else {}
     noted: dict[str, str] = note.get("fingerprints", {})
     for cell in cells:
@@ -59,8 +61,11 @@ def survey(
         prints = known[key]
         if isinstance(prints, BenchError):
             plan.blocked.append((cell, str(prints)))
-        else:
-            plan.cells.append(cell.seen(prints))
+            continue
+        if cell.eval.choose == "best" and key not in chosen_apart:
+            _no_choice_on_the_reported(cell, plan)
+            chosen_apart.add(key)
+        plan.cells.append(cell.seen(prints))
     plan.contests = _seen(contests, data_root, store, note.get("contests", []), needed=not cells)
     return plan
 
@@ -121,15 +126,35 @@ def roles(cell: Cell) -> dict[str, str]:
 
 def _no_leak(cell: Cell, plan: Plan) -> None:
     """An image that is trained on and scored would make every number a lie."""
-    ids = {role: {sample.id for sample in plan.samples[split_key(cell, split)]} for role, split in roles(cell).items()}
     for role in ("val", "test"):
-        shared = sorted(ids["train"] & ids.get(role, set()))
+        shared = _shared(cell, plan, "train", role)
         if shared:
             raise BenchError(
                 f"dataset {cell.dataset_label}: {len(shared)} images stand both in {cell.dataset.train!r}, which is trained on, "
                 f"and in {getattr(cell.dataset, role)!r}, which is scored: {', '.join(shared[:3])}. "
                 f"Choose other splits (dataset.train, dataset.{role})."
             )
+
+
+def _no_choice_on_the_reported(cell: Cell, plan: Plan) -> None:
+    """A checkpoint chosen on images that are reported has seen their labels; splits that are the same are `check`'s matter."""
+    shared = _shared(cell, plan, "val", "test") if cell.dataset.val != cell.dataset.test else []
+    if shared:
+        raise BenchError(
+            f"dataset {cell.dataset_label}: {len(shared)} images stand both in {cell.dataset.val!r}, on which the best checkpoint "
+            f"is chosen, and in {cell.dataset.test!r}, which is reported: {', '.join(shared[:3])}. "
+            "Set eval.choose: last, or choose other splits (dataset.val, dataset.test)."
+        )
+
+
+def _shared(cell: Cell, plan: Plan, one: str, other: str) -> list[str]:
+    """The ids that stand in the splits of both roles; none where there is no such split, or its data is not at hand."""
+    splits = roles(cell)
+    ids = [
+        {sample.id for sample in plan.samples.get(split_key(cell, splits[role]), [])} if role in splits else set()
+        for role in (one, other)
+    ]
+    return sorted(ids[0] & ids[1])
 
 
 def check(cells: Iterable[Cell]) -> None:

@@ -3,7 +3,7 @@
 import typer
 
 from bench import __version__
-from bench.cli import ceiling, compare, look, results, run, score
+from bench.cli import ceiling, compare, data, look, results, run, score
 
 EPILOG = (
     "Exit codes: 0 done · 1 findings · 2 your input · 3 some cells failed · 75 interrupted, run again to go on.  "
@@ -36,6 +36,7 @@ for command in (
 app.command(name="list")(look.list_)
 app.command(name="compare")(compare.compare_rows)
 app.command(cls=ceiling.ManyStrides)(ceiling.ceiling)
+app.add_typer(data.app, name="data")
 
 
 def _version(wanted: bool) -> None:

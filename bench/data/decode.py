@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.data.samples import Sample
-from bench.errors import BenchError
+from bench.errors import BenchError, FileError
 from bench.registry import FILES, DatasetEntry, load
 from bench.specs import DatasetSpec, Size
 
@@ -49,9 +49,11 @@ def fitted(image: Array, label: Array, sample: Sample, spec: DatasetSpec) -> Pai
     """An image and its label at the size the spec asks for; raises BenchError when they are not on one pixel grid."""
     if image.shape[:2] != label.shape:
         sizes = [f"{height}x{width}" for height, width in (image.shape[:2], label.shape)]
-        raise BenchError(
-            f"{sample.files[0]}: is {sizes[0]} (height x width), but its label {sample.files[1]} is {sizes[1]}. "
-            "Both must be on one pixel grid; unpack the data set again, or undo the rotation or scaling of one of them."
+        raise FileError(
+            "size",
+            sample.files[0],
+            f"is {sizes[0]} (height x width), but its label {sample.files[1]} is {sizes[1]}",
+            "Both must be on one pixel grid; unpack the data set again, or undo the rotation or scaling of one of them.",
         )
     return resize(image, label, spec.resize) if spec.resize else (image, label)
 
@@ -76,9 +78,12 @@ def read_image(path: Path) -> Array:
 def rgb(picture: Image.Image, path: Path) -> Array:
     """A picture of a file as (H, W, 3) uint8; raises BenchError for deeper greys."""
     if picture.mode not in COLOUR_MODES:
-        raise BenchError(
-            f"{path}: has {picture.mode!r} pixels, deeper than 8 bits. Which of their values are black and white is not for "
-            "a reader to guess: convert the images to 8 bits with a fixed range first."
+        raise FileError(
+            "unreadable",
+            path,
+            f"has {picture.mode!r} pixels, deeper than 8 bits",
+            "Which of their values are black and white is not for a reader to guess: convert the images to 8 bits with a fixed "
+            "range first.",
         )
     return np.array(picture.convert("RGB"))
 
@@ -91,9 +96,12 @@ def read_label(path: Path, entry: DatasetEntry) -> Array:
 def ids(picture: Image.Image, entry: DatasetEntry, path: Path) -> Array:
     """A picture of one class id a pixel as (H, W) uint8 with void as 255; raises BenchError for colours and unknown values."""
     if picture.mode not in LABEL_MODES:
-        raise BenchError(
-            f"{path}: has {picture.mode!r} pixels; a label holds one class id a pixel, in 8 bits with a palette (P) or without "
-            "(L), or in 16. If it holds colours, convert them to ids, or read it as `folder` with colours for its classes."
+        raise FileError(
+            "unreadable",
+            path,
+            f"has {picture.mode!r} pixels; a label holds one class id a pixel, in 8 bits with a palette (P) or without (L), or "
+            "in 16",
+            "If it holds colours, convert them to ids, or read it as `folder` with colours for its classes.",
         )
     return to_ids(np.array(picture), entry, path)
 
@@ -110,12 +118,15 @@ def to_ids(label: NDArray[np.integer[Any]], entry: DatasetEntry, path: Path) -> 
             known[value], new[value] = True, target
     counts[known] = 0
     if counts.any():
-        value = int(counts.argmax())
+        strange = [int(value) for value in np.argsort(-counts, kind="stable") if counts[value]]
+        listed = ", ".join(f"{counts[value]} pixels have the label {value}" for value in strange)
         classes = f"0 to {entry.num_classes - 1}" if entry.ids is None else ", ".join(map(str, sorted(entry.ids)))
         no_void = "no value means void" if entry.ignore_index is None else f"void is {entry.ignore_index}"
-        raise BenchError(
-            f"{path}: {counts[value]} pixels have the label {value}, which is no class: "
-            f"they are {classes}, {no_void}. Correct the file, or unpack the data set again."
+        raise FileError(
+            "values",
+            path,
+            f"{listed}, which is no class: they are {classes}, {no_void}",
+            "Correct the file, or unpack the data set again.",
         )
     return new[label]
 
@@ -177,6 +188,6 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise BenchError(f"{path}: is not there. Unpack the data set again.") from None
+        raise FileError("missing", path, "is not there", "Unpack the data set again.") from None
     except (OSError, SyntaxError, ValueError, TypeError, EOFError, Image.DecompressionBombError) as error:
-        raise BenchError(f"{path}: cannot be read as an image: {error}. Unpack or download this file again.") from None
+        raise FileError("unreadable", path, f"cannot be read as an image: {error}", "Unpack or download this file again.") from None

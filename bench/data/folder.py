@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from bench.data.decode import VOID, Array, Pair, opened, read_label, read_pair
-from bench.data.samples import Sample, listed, require
-from bench.errors import BenchError, nearest
+from bench.data.samples import Obstacle, Sample, listed, meet, require
+from bench.errors import BenchError, FileError, nearest
 from bench.registry import DatasetEntry
 from bench.specs import DatasetSpec, FolderSpec
 
@@ -27,11 +27,12 @@ def samples(root: Path, split: str, spec: FolderSpec) -> list[Sample]:
     for name in names:
         for kind, files, place in (("image", images, spec.images), ("label", labels, spec.labels)):
             if name not in files:
-                raise BenchError(
+                error = BenchError(
                     f"{root / place}: the {kind} {name!r} of the split {split!r} is not there.{nearest(name, files)} "
                     f"An image and its label share a name; dataset.{kind}s says where they lie."
                 )
-    return [Sample(id=name, files=(images[name], labels[name])) for name in names]
+                meet(Obstacle("missing", root / place / name, f"the {kind} is not there"), error)
+    return [Sample(id=name, files=(images[name], labels[name])) for name in names if name in images and name in labels]
 
 
 def _found(root: Path, pattern: str, spec: FolderSpec) -> dict[str, Path]:
@@ -104,9 +105,11 @@ def read_colours(path: Path, spec: FolderSpec) -> Array:
         values, counts = np.unique(codes[~known], return_counts=True)
         value = int(values[counts.argmax()])
         red, green, blue = value >> 16, value >> 8 & 255, value & 255
-        raise BenchError(
-            f"{path}: {counts.max()} pixels are [{red}, {green}, {blue}], which is the colour of no class. "
-            "Name it in dataset.classes or dataset.ignore; many such colours mean a file that was compressed with loss or scaled."
+        raise FileError(
+            "values",
+            path,
+            f"{counts.max()} pixels are [{red}, {green}, {blue}], which is the colour of no class",
+            "Name it in dataset.classes or dataset.ignore; many such colours mean a file that was compressed with loss or scaled.",
         )
     return new
 

@@ -1,7 +1,9 @@
 """The images of a split, by name and file: what every reader returns, and the errors every reader raises."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +24,46 @@ class Sample:
     """The list that names the files, for the words about one that is not there; None for files that were found by looking."""
 
 
+@dataclass(frozen=True)
+class Obstacle:
+    """What a reader met that would end a run: a file that is not there, or a list that makes no sense."""
+
+    kind: str
+    """"missing" or "list"."""
+    file: Path
+    message: str
+
+
+@dataclass
+class Findings:
+    """What readers met while `tolerating`, and the lists they read."""
+
+    obstacles: list[Obstacle] = field(default_factory=list)
+    lists: list[Path] = field(default_factory=list)
+
+
+_findings: ContextVar[Findings | None] = ContextVar("findings", default=None)
+
+
+@contextmanager
+def tolerating() -> Iterator[Findings]:
+    """Let readers go past obstacles and note them: `bench data check` wants all of them, a run ends at the first."""
+    findings = Findings()
+    token = _findings.set(findings)
+    try:
+        yield findings
+    finally:
+        _findings.reset(token)
+
+
+def meet(obstacle: Obstacle, error: BenchError) -> None:
+    """Note an obstacle where somebody is `tolerating`, and raise its error where nobody is."""
+    findings = _findings.get()
+    if findings is None:
+        raise error
+    findings.obstacles.append(obstacle)
+
+
 def list_samples(entry: DatasetEntry, root: Path, spec: DatasetSpec, split: str, *, images: bool = True) -> list[Sample]:
     """The samples of a split below the data root, in the order of the data set's list.
 
@@ -37,19 +79,28 @@ def list_samples(entry: DatasetEntry, root: Path, spec: DatasetSpec, split: str,
         raise BenchError(
             f"the split {split!r} of data set {spec.name!r} below {root} has no images. Choose another, or fill its list."
         )
-    _present(samples, spec.name, root, images)
+    present(samples, spec.name, root, images)
     return samples
 
 
-def missing(name: str, root: Path, lacking: Path) -> BenchError:
+class MissingError(BenchError):
+    """A data set is not below the data root, or not all of it."""
+
+    def __init__(self, message: str, file: Path) -> None:
+        super().__init__(message)
+        self.file = file
+
+
+def missing(name: str, root: Path, lacking: Path) -> MissingError:
     """The error for a data set that is not below the data root, or not all of it: what is missing, how to get it, where it goes."""
     from bench.data import entry_named  # the table is read when needed: it names the readers, and they import this module
 
-    return BenchError(
+    return MissingError(
         f"data set {name!r} is not complete below the data root {root}:\n"
         f"  missing    {lacking}\n"
         f"  get it     {entry_named(name).obtain}\n"
-        f"  data root  name another with --data-root DIR or BENCH_DATA"
+        f"  data root  name another with --data-root DIR or BENCH_DATA",
+        lacking,
     )
 
 
@@ -57,12 +108,16 @@ def require(folders: Iterable[Path], name: str, root: Path) -> None:
     """Raise `missing` for the first of some files or folders that does not exist."""
     for path in folders:
         if not path.exists():
-            raise missing(name, root, path)
+            meet(Obstacle("missing", path, "is not there"), missing(name, root, path))
 
 
 def listed(path: Path, name: str, root: Path) -> list[str]:
     """The lines of a split's list without the empty ones; raises BenchError for a list that is missing or no text."""
     require([path], name, root)
+    if findings := _findings.get():
+        findings.lists.append(path)
+        if not path.exists():
+            return []
     try:
         return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
@@ -74,27 +129,30 @@ def paired(ids: list[str], files: Callable[[str], tuple[Path, Path]], source: Pa
 
     Raises BenchError for an id that the list ``source`` names twice.
     """
-    repeated = [each for each, times in Counter(ids).items() if times > 1]
-    if repeated:
-        raise BenchError(f"{source}: names {repeated[0]!r} more than once, and it would weigh double. Remove the surplus lines.")
-    return [Sample(id=each, files=files(each), source=source) for each in ids]
+    for repeated in [each for each, times in Counter(ids).items() if times > 1]:
+        reason = f"names {repeated!r} more than once, and it would weigh double"
+        meet(Obstacle("list", source, reason), BenchError(f"{source}: {reason}. Remove the surplus lines."))
+    return [Sample(id=each, files=files(each), source=source) for each in dict.fromkeys(ids)]
 
 
-def _present(samples: list[Sample], name: str, root: Path, images: bool) -> None:
-    """See that every listed file exists; folders are listed once rather than files probed one by one."""
+def present(samples: list[Sample], name: str, root: Path, images: bool = True) -> None:
+    """See that every listed file exists, or every label; folders are listed once rather than files probed one by one."""
     first = 0 if images else 1
     listed = [sample for sample in samples if sample.source]
     folders = dict.fromkeys(file.parent for sample in listed for file in sample.files[first:])
     require(folders, name, root)
-    present = {folder: names_in(folder) for folder in folders}
+    there = {folder: names_in(folder) for folder in folders}
     for sample in listed:
         for kind, file in list(zip(("image", "label"), sample.files, strict=True))[first:]:
-            if file.name not in present[file.parent]:
-                raise BenchError(f"{file}: this {kind} is named in {sample.source} and is not there. Unpack the data set again.")
+            if file.name not in there[file.parent]:
+                reason = f"this {kind} is named in {sample.source} and is not there"
+                meet(Obstacle("missing", file, reason), BenchError(f"{file}: {reason}. Unpack the data set again."))
 
 
 def names_in(folder: Path) -> set[str]:
     """The names in a folder; raises BenchError when it cannot be listed."""
+    if _findings.get() and not folder.exists():  # told of by `require`
+        return set()
     try:
         return {file.name for file in folder.iterdir()}
     except OSError as error:
