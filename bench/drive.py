@@ -12,7 +12,8 @@ import numpy as np
 from bench.cell import Cell
 from bench.data import entry_of
 from bench.data.crops import crop_size
-from bench.data.prepare import cache_folder, prepare
+from bench.data.prepare import cache_folder, prepare, prepare_border
+from bench.data.subsets import horizon, subset_size
 from bench.errors import BenchError
 from bench.job import Job
 from bench.plan import Plan, check, roles, trained
@@ -57,6 +58,8 @@ class Options:
     checkpoint_every_s: float = 120.0
     devices: tuple[str, ...] = ()
     """Devices to use; empty: all GPUs, or the CPU."""
+    cache_share: float = 0.5
+    """Share of a device's free memory that a cache may take; a larger one is streamed."""
 
 
 def pending(plan: Plan, store: Store, options: Options) -> list[Cell]:
@@ -133,12 +136,26 @@ def _job(cell: Cell, plan: Plan, store: Store, options: Options, view: View) -> 
                 f"dataset {cell.dataset_label}: the data is not below {options.data_root}; only its earlier results are known here"
             )
         title = f"{cell.dataset_label} {split}"
-        prepare(samples, entry, spec, folder, progress=lambda done, total, title=title: view.preparing(title, done, total))  # type: ignore[misc]
+        print_ = cell.fingerprints[split]
+        prepare(samples, entry, spec, folder, fingerprint=print_, progress=lambda done, total: view.preparing(title, done, total))  # noqa: B023  called at once
         caches[split] = folder
     assert spec.train is not None
     with np.load(caches[spec.train] / "index.npz", allow_pickle=False) as index:
         crop_size(index["sizes"], cell.recipe)
-    return Job(cell, store.root, caches, threads=options.threads, checkpoint_every_s=options.checkpoint_every_s)
+        horizon(cell.recipe, subset_size(len(index["sizes"]), cell.fraction))
+    if cell.recipe.border_weights:
+        title = f"{cell.dataset_label} {spec.train} border weights"
+        prepare_border(
+            caches[spec.train], entry, cell.recipe.border_weights, progress=lambda done, total: view.preparing(title, done, total)
+        )
+    return Job(
+        cell,
+        store.root,
+        caches,
+        threads=options.threads,
+        checkpoint_every_s=options.checkpoint_every_s,
+        cache_share=options.cache_share,
+    )
 
 
 class _Mirror:

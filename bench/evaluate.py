@@ -73,13 +73,13 @@ def _predicted(model: nn.Module, cache: Cache, spec: EvalSpec) -> Iterator[Batch
     model.eval()
     device = next(model.parameters()).device
     for indices in by_size(cache.sizes, spec.batch):
-        images, labels = whole_images(cache, indices)
-        yield indices, predict(model, images.to(device, non_blocking=True), spec.precision), labels.to(device, non_blocking=True)
+        images, labels = whole_images(cache, indices, device)
+        yield indices, predict(model, images, spec.precision), labels
 
 
 def _kept(path: Path, cache: Cache, spec: EvalSpec) -> Iterator[Batch]:
     for indices in by_size(cache.sizes, spec.batch):
-        labels = whole_images(cache, indices)[1]
+        labels = cache.whole(indices)[1]
         maps = read_predictions(path, [cache.ids[index] for index in indices])
         for index, each in zip(indices, maps, strict=True):
             if each.shape != tuple(cache.sizes[index]):

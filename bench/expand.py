@@ -220,4 +220,5 @@ class _Builder:
 
 
 def _plain(spec: BaseModel | None) -> Any:
-    return None if spec is None else spec.model_dump(mode="json")
+    # Without defaults, so that an axis `train.epochs` displaces the default of `train.steps`, and contradicts steps in the file.
+    return None if spec is None else spec.model_dump(mode="json", exclude_unset=True)

@@ -19,10 +19,12 @@ from bench.cell import Cell, cell_from_json, digest
 from bench.checkpoint import TrainState
 from bench.curve import Curve
 from bench.data import entry_of
+from bench.data.ahead import Placement, Streamed, place
 from bench.data.batches import Batches
+from bench.data.border import border_file
 from bench.data.cache import Cache, open_cache
 from bench.data.chance import torch_seed
-from bench.data.subsets import median_frequency_weights, subset
+from bench.data.subsets import horizon, median_frequency_weights, subset
 from bench.evaluate import count, evaluate, rescore
 from bench.job import Job
 from bench.metrics import scores as score
@@ -95,13 +97,17 @@ def _set_up(job: Job, device: torch.device) -> None:
 
 def _train(job: Job, model: nn.Module, folder: Path, device: torch.device, report: Report, should_stop: Callable[[], bool]) -> None:
     """Train to the last step and write ``final.pt``, the best weights and, as the mark of completion, ``trained.json``."""
-    cell, spec = job.cell, job.cell.recipe
-    report({"stage": "train", "steps": spec.steps})
+    cell = job.cell
     assert cell.dataset.train is not None
-    train_cache = _open(job, cell.dataset.train, device)
+    train_cache, placement = _open(job, cell.dataset.train, device)
     chosen = subset(train_cache.class_counts, cell.fraction, cell.seed)
-    val_cache = _open(job, cell.dataset.val, device) if cell.dataset.val else None
+    spec = horizon(cell.recipe, len(chosen))
+    assert spec.steps is not None
+    report({"stage": "train", "steps": spec.steps})
+    val_cache = _open(job, cell.dataset.val, device)[0] if cell.dataset.val else None
     num_classes = entry_of(cell.dataset).num_classes
+    batches = Batches(train_cache, chosen, spec, cell.augmentation, cell.seed)
+    streamed = Streamed(batches, device) if placement == "streamed" else None
     weights = _class_weights(train_cache, chosen, spec.class_weights, device)
     state = TrainState(model, build_optimizer(model, spec))
     for note in checkpoint.resume(folder, state):
@@ -123,7 +129,7 @@ def _train(job: Job, model: nn.Module, folder: Path, device: torch.device, repor
 
     train(
         state,
-        Batches(train_cache, chosen, spec, cell.augmentation, cell.seed),
+        streamed or batches,
         spec,
         seed=cell.seed,
         class_weights=weights,
@@ -133,9 +139,18 @@ def _train(job: Job, model: nn.Module, folder: Path, device: torch.device, repor
         should_save=clock.due,
         should_stop=should_stop,
     )
+    if streamed:
+        streamed.close()
     checkpoint.save_weights(folder / checkpoint.FINAL, model)
     ids = [train_cache.ids[index] for index in chosen]
-    data = {"train_images": len(ids), "train_ids_hash": digest(ids)[:16], "val_images": len(val_cache) if val_cache else 0}
+    data = {
+        "train_images": len(ids),
+        "train_ids_hash": digest(ids)[:16],
+        "train_steps": spec.steps,
+        "train_epochs": round(spec.steps * spec.batch / len(ids), 3),
+        "val_images": len(val_cache) if val_cache else 0,
+        "placement": placement,
+    }
     write_json(folder / "train_ids.json", ids)
     facts = {"best": state.best, "steps": spec.steps, "train_s": curve.seconds(), "data": data, "environment": environment(device)}
     write_json(folder / "trained.json", facts)
@@ -188,7 +203,7 @@ def _evaluate(job: Job, model: nn.Module, folder: Path, device: torch.device, re
     entry, kept = entry_of(cell.dataset), folder / PREDICTIONS
     report({"stage": "evaluate"})
     begin = time.perf_counter()
-    cache = _open(job, cell.dataset.test, device)
+    cache, _ = _open(job, cell.dataset.test, device)
     if not kept.exists() and (same := _predicted_alike(Store(job.store), cell)):
         report({"note": f"scored from the label maps that {same.parent.name} kept"})
         _link(same, kept)
@@ -251,8 +266,11 @@ def _class_weights(cache: Cache, chosen: np.ndarray, rule: str, device: torch.de
     return torch.from_numpy(median_frequency_weights(cache.class_counts[chosen], areas)).float().to(device)
 
 
-def _open(job: Job, split: str, device: torch.device) -> Cache:
-    return open_cache(job.caches[split]).to(device)
+def _open(job: Job, split: str, device: torch.device) -> tuple[Cache, Placement]:
+    """The cache of a split, on the device where it fits; the split trained on with its border terms where those are asked for."""
+    spec = job.cell.recipe.border_weights if split == job.cell.dataset.train else None
+    border = border_file(spec, entry_of(job.cell.dataset).class_names) if spec else None
+    return place(open_cache(job.caches[split], border), device, job.cache_share)
 
 
 def _first_size(job: Job) -> tuple[int, int]:

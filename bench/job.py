@@ -18,3 +18,5 @@ class Job:
     threads: int | None = None
     """CPU threads of the process; None leaves torch's choice."""
     checkpoint_every_s: float = 120.0
+    cache_share: float = 0.5
+    """Share of the device's free memory that a cache may take; a larger one is streamed from the host."""

@@ -8,6 +8,7 @@ from typing import Any
 from bench.cell import Cell
 from bench.contest import Contest, contest_from_json
 from bench.data import entry_of
+from bench.data.border import object_ids
 from bench.data.fingerprint import fingerprint
 from bench.data.samples import Sample, list_samples
 from bench.errors import BenchError
@@ -161,6 +162,8 @@ def check(cells: Iterable[Cell]) -> None:
     """Refuse cells that contradict themselves, before anything is prepared or trained."""
     for cell in cells:
         spec = cell.dataset
+        if cell.recipe.border_weights:
+            object_ids(cell.recipe.border_weights, entry_of(spec).class_names)
         if cell.eval.choose == "best" and spec.val is None:
             raise BenchError(
                 f"{cell.label}: eval.choose is 'best', but dataset {spec.name} has no split to choose on. "

@@ -57,6 +57,7 @@ def _shrunk(cell: Cell) -> Cell:
     train: TrainSpec = cell.recipe.model_copy(
         update={
             "steps": STEPS,
+            "epochs": None,
             "batch": min(BATCH, cell.recipe.batch),
             "crop": "full" if cell.recipe.crop == "full" else SIDE,
             "warmup_steps": min(1, cell.recipe.warmup_steps),

@@ -263,6 +263,8 @@ class AugmentationSpec(Spec):
     """Largest rotation to either side, in degrees."""
     colour: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Largest relative change of brightness, contrast and saturation."""
+    noise: Annotated[float, Field(ge=0, le=255)] = 0.0
+    """Standard deviation, in grey levels of 0 … 255, of Gaussian noise added to every channel of every pixel."""
     elastic_px: NonNegativeFloat = 0.0
     """Standard deviation in pixels of random vectors on a coarse 3x3 grid, joined by a bicubic field (U-Net: 10)."""
 
@@ -273,11 +275,24 @@ class AugmentationSpec(Spec):
         return self
 
 
+class BorderSpec(Spec):
+    """U-Net's extra weight for pixels between objects that nearly touch (Ronneberger et al. 2015, equation 2)."""
+
+    objects: Annotated[list[str], Field(min_length=1)]
+    """Names of the classes whose connected components are the objects."""
+    w0: NonNegativeFloat = 10.0
+    """Weight, beside a class weight, of a pixel that touches two objects."""
+    sigma_px: Annotated[float, Field(gt=0, le=100)] = 5.0
+    """How fast the weight falls with the sum of the distances to the two nearest objects, in pixels."""
+
+
 class TrainSpec(Spec):
     """How a cell is trained."""
 
-    steps: Count = 40_000
-    """Optimiser steps: the only training horizon, so that a tenth of the data costs the same compute."""
+    steps: Count | None = 40_000
+    """Optimiser steps: a tenth of the data costs the same compute. The horizon unless `epochs` is given."""
+    epochs: Count | None = None
+    """Passes over the images a cell trains on, in the place of `steps`: a tenth of the data takes a tenth of the steps."""
     batch: Side = 16
     """Images a step."""
     crop: Side | Size | Literal["full"] = "full"
@@ -296,6 +311,8 @@ class TrainSpec(Spec):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     class_weights: Literal["none", "median_frequency"] = "none"
     """Weights of the cross-entropy; median_frequency as Eigen and Fergus 2015, over the images trained on."""
+    border_weights: BorderSpec | None = None
+    """Adds U-Net's border weights to those of the classes. Unset: none."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Arithmetic of the forward pass: bf16 is autocast, with weights kept in fp32."""
     val_every: Count | None = None
@@ -305,9 +322,23 @@ class TrainSpec(Spec):
     deterministic: bool = False
     """Bit-identical repetition on CUDA, at a cost in speed; CPU training always repeats to the bit."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _epochs_displace_the_default(cls, data: Any) -> Any:
+        displaced = isinstance(data, dict) and data.get("epochs") is not None and "steps" not in data
+        return {**data, "steps": None} if displaced else data
+
+    @model_validator(mode="after")
+    def _one_horizon(self) -> "TrainSpec":
+        if self.steps is not None and self.epochs is not None:
+            raise ValueError(f"steps is {self.steps} and epochs is {self.epochs}; set one of them to null")
+        if self.steps is None and self.epochs is None:
+            raise ValueError("neither steps nor epochs is given; one of them ends a training")
+        return self
+
     @model_validator(mode="after")
     def _warmup_ends(self) -> "TrainSpec":
-        if self.warmup_steps >= self.steps:
+        if self.steps is not None and self.warmup_steps >= self.steps:
             raise ValueError(f"warmup_steps is {self.warmup_steps} and must be below steps, {self.steps}; set it as well")
         return self
 

@@ -44,7 +44,8 @@ class Result(BaseModel):
     """Output stride, receptive field in pixels, parameters."""
     profile: dict[str, Any] | None
     data: dict[str, Any]
-    """Images by role, the id list's hash and the band width of the boundary score."""
+    """Images by role, the hash of the ids in ``train_ids.json``, the horizon in steps and in epochs, where the cache of the
+    training lay ("device" or "streamed"), and the band width of the boundary score."""
     seconds: dict[str, float]
     """Wall time of each stage."""
     environment: dict[str, Any]

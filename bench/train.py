@@ -12,7 +12,8 @@ from bench.data.chance import torch_seed
 from bench.losses import segmentation_loss
 from bench.specs import TrainSpec
 
-Batch = tuple[Tensor, Tensor]
+Batch = tuple[Tensor, ...]
+"""Images (B, 3, H, W), labels (B, H, W) and, where ``border_weights`` ask for them, border terms (B, H, W)."""
 LOG_LINES = 50
 """Log lines, and so host syncs, of a training."""
 
@@ -46,11 +47,12 @@ def train(
     should_save: Callable[[], bool],
     should_stop: Callable[[], bool],
 ) -> None:
-    """Train ``state`` from the step it is at to ``spec.steps``.
+    """Train ``state`` from the step it is at to ``spec.steps``, which must be known by now.
 
     ``validate(step)`` scores the current weights and keeps them when they are the best so far. Raises Diverged, and
     Interrupted after saving when ``should_stop`` says so.
     """
+    assert spec.steps is not None, "epochs are turned into steps where the number of images is known"
     model, optimizer = state.model, state.optimizer
     device = next(model.parameters()).device
     margin = int(getattr(model, "margin", 0))
@@ -61,13 +63,19 @@ def train(
     model.train()
     for step in range(state.step, spec.steps):
         torch.manual_seed(torch_seed(seed, "dropout", step))
-        images, labels = batches(step)
+        images, labels, *border = batches(step)
         rate = learning_rate(step, spec)
         for group in optimizer.param_groups:
             group["lr"] = rate
         with torch.autocast(device.type, torch.bfloat16, enabled=spec.precision == "bf16"):
             logits = model(images)
-        loss = segmentation_loss(logits, inner(labels, margin), class_weights=class_weights, label_smoothing=spec.label_smoothing)
+        loss = segmentation_loss(
+            logits,
+            inner(labels, margin),
+            class_weights=class_weights,
+            pixel_weights=spec.border_weights.w0 * inner(border[0], margin).float() if spec.border_weights else None,
+            label_smoothing=spec.label_smoothing,
+        )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -99,6 +107,7 @@ def inner(labels: Tensor, margin: int) -> Tensor:
 
 def learning_rate(step: int, spec: TrainSpec) -> float:
     """The rate of a step: a linear warm-up from near 0, then the schedule over the steps that are left."""
+    assert spec.steps is not None
     if step < spec.warmup_steps:
         return spec.lr * (step + 1) / spec.warmup_steps
     done = (step - spec.warmup_steps) / (spec.steps - spec.warmup_steps)

@@ -6,12 +6,14 @@ import operator
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
-from bench.data.augment import augment, draw
+from bench.data.augment import augment
 from bench.data.batches import Batches, by_size
 from bench.data.cache import Cache
-from bench.data.chance import generator, torch_seed
+from bench.data.chance import draw, generator, torch_seed
 from bench.data.crops import crop_size
+from bench.data.noise import noise_like
 from bench.errors import BenchError
 from bench.specs import AugmentationSpec, TrainSpec
 
@@ -107,6 +109,28 @@ def test_draws_do_not_depend_on_the_batch_split(cache: Cache) -> None:
     assert torch.equal(whole[1], torch.cat([labels for _, labels in parts]))
     assert torch.allclose(whole[0], torch.cat([images for images, _ in parts]), atol=1e-2)
     assert (draw(5, 9, 3).uniform == draws.uniform[:3]).all() and (draw(5, 9, 3).normal == draws.normal[:3]).all()
+
+
+def test_noise_is_gaussian_and_a_function_of_its_sample_alone(cache: Cache) -> None:
+    draws, grey = draw(0, 0, 64), torch.full((64, 32, 33, 3), 128.0)
+    keys = torch.from_numpy(draws.noise)
+    noise = noise_like(grey, keys)
+    assert torch.equal(noise[5:9], noise_like(grey[5:9], keys[5:9])) and not torch.equal(noise[0], noise[1])
+    assert stats.kstest(noise.flatten().double().numpy(), "norm").pvalue > 0.01
+    planes = noise.flatten(1).double()
+    for moved in (1, 3, 99, 1584, 1585):  # neighbours in channel, column, row, and the two halves of a word
+        assert abs((planes * planes.roll(moved, 1)).mean()) < 4 / planes.numel() ** 0.5
+    assert abs(torch.corrcoef(planes).fill_diagonal_(0)).max() < 5.5 / planes.shape[1] ** 0.5
+    assert (draw(0, 0, 3).noise == draws.noise[:3]).all() and (draw(0, 1, 64).noise != draws.noise).all()
+
+
+def test_noise_has_the_deviation_asked_for_and_stays_in_range(cache: Cache) -> None:
+    indices = np.zeros(50, np.int64)
+    plain, labels = cache.whole(indices)
+    noisy, same = augment(cache, indices, (40, 48), AugmentationSpec(noise=6.0), draw(1, 0, 50))
+    middle = labels == 2
+    assert (noisy - plain)[middle].std().item() == pytest.approx(6.0, rel=0.02)
+    assert torch.equal(labels, same) and noisy.min() == 0 and noisy.max() <= 255
 
 
 def test_chance_depends_on_seed_purpose_and_step() -> None:

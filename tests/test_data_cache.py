@@ -1,6 +1,13 @@
 """The packed cache: crops equal slices, whatever lies outside is void, and half a cache is none."""
 
+import json
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,28 +20,7 @@ from bench.data.samples import Sample
 from bench.errors import BenchError
 from bench.registry import DatasetEntry
 from bench.specs import DatasetSpec
-
-SIZES = [(7, 9), (5, 6), (12, 4)]
-ENTRY = DatasetEntry(
-    samples="", class_names=("a", "b", "c"), palette=((0, 0, 0),) * 3, ignore_index=255, splits={}, version="1", license="",
-    paper="", obtain="", decode="tests.test_data_cache:decode",
-)  # fmt: skip
-SPEC = DatasetSpec(name="made")
-
-
-def made(index: int) -> tuple[np.ndarray, np.ndarray]:
-    chance = np.random.default_rng(index)
-    height, width = SIZES[index]
-    return chance.integers(0, 256, (height, width, 3), np.uint8), chance.choice(np.array([0, 1, 2, 255], np.uint8), (height, width))
-
-
-def decode(sample: Sample, entry: DatasetEntry, spec: DatasetSpec) -> tuple[np.ndarray, np.ndarray]:
-    if sample.id == "broken":
-        raise BenchError("broken.png: truncated")
-    return made(sample.index)
-
-
-SAMPLES = [Sample(str(index), index=index) for index in range(len(SIZES))]
+from tests.made import ENTRY, SAMPLES, SIZES, SPEC, made
 
 
 @pytest.fixture
@@ -114,3 +100,124 @@ def test_two_preparing_at_once_make_one_cache(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert is_complete(tmp_path / "cache") and len(open_cache(tmp_path / "cache")) == 3
+
+
+def test_two_processes_preparing_at_once_make_one_cache(tmp_path: Path) -> None:
+    both = [subprocess.Popen(preparing(tmp_path)) for _ in range(2)]
+    assert [each.wait(timeout=60) for each in both] == [0, 0]
+    assert len(open_cache(tmp_path / "cache")) == 3 and sorted(each.name for each in tmp_path.iterdir()) == [".cache.lock", "cache"]
+
+
+def test_a_killed_prepare_leaves_no_cache_and_the_next_one_makes_it(tmp_path: Path) -> None:
+    process = subprocess.Popen(preparing(tmp_path, "bench.store.os.fsync = lambda file: __import__('time').sleep(60)"))
+    beside = tmp_path / ".cache.tmp" / "pixels.u8"
+    while not beside.exists() and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL and beside.exists() and not is_complete(tmp_path / "cache")
+    prepare(SAMPLES, ENTRY, SPEC, tmp_path / "cache")
+    assert len(open_cache(tmp_path / "cache")) == 3 and not beside.exists()
+
+
+@pytest.mark.parametrize("limit_bytes", [100, 430])
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, limit_bytes: int) -> None:
+    """A limit on the size of files stands for the disk: of pixels.u8, or of the index that follows."""
+    limit = f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit_bytes}, {limit_bytes}))"
+    done = subprocess.run(preparing(tmp_path, f"import resource; {limit}"), capture_output=True, text=True)
+    assert done.returncode == 1 and "BenchError: the cache" in done.stderr and "cannot be written: File too large" in done.stderr
+    assert "Free some space" in done.stderr and [each.name for each in tmp_path.iterdir()] == [".cache.lock"]
+
+
+def preparing(folder: Path, first: str = "") -> list[str]:
+    code = f"""
+import bench.store
+from bench.data.prepare import prepare
+from pathlib import Path
+from tests.made import ENTRY, SAMPLES, SPEC
+{first}
+prepare(SAMPLES, ENTRY, SPEC, Path({str(folder / "cache")!r}))
+"""
+    return [sys.executable, "-B", "-c", code]
+
+
+def from_file(sample: Sample, entry: DatasetEntry, spec: DatasetSpec) -> tuple[np.ndarray, np.ndarray]:
+    grey = int(sample.files[0].read_text())
+    if spec.resize == (1, 1):  # another program writes to the file meanwhile
+        sample.files[0].write_text("12")
+    return np.full((4, 5, 3), grey, np.uint8), np.zeros((4, 5), np.uint8)
+
+
+def test_files_that_change_are_noticed(tmp_path: Path) -> None:
+    (tmp_path / "image").write_text("7")
+    samples, entry = [Sample("one", (tmp_path / "image",))], replace(ENTRY, decode="tests.test_data_cache:from_file")
+    folder = prepare(samples, entry, SPEC, tmp_path / "cache")
+    assert open_cache(folder).pixels.unique().tolist() == [7]
+    (tmp_path / "image").write_text("9")
+    assert open_cache(prepare(samples, entry, SPEC, folder)).pixels.unique().tolist() == [9]
+    made_at = (folder / "pixels.u8").stat().st_mtime_ns
+    prepare(samples, entry, SPEC, folder)
+    assert (folder / "pixels.u8").stat().st_mtime_ns == made_at
+    meanwhile = SPEC.model_copy(update={"resize": (1, 1)})
+    with pytest.raises(BenchError, match="changed while it was read"):
+        prepare(samples, entry, meanwhile, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_fingerprint_decides_whatever_the_times_of_the_files(tmp_path: Path) -> None:
+    (tmp_path / "image").write_text("7")
+    samples, entry = [Sample("one", (tmp_path / "image",))], replace(ENTRY, decode="tests.test_data_cache:from_file")
+    folder = prepare(samples, entry, SPEC, tmp_path / "cache", fingerprint="abc")
+    made_at = (folder / "pixels.u8").stat().st_mtime_ns
+    os.utime(tmp_path / "image", ns=(1, 1))
+    prepare(samples, entry, SPEC, folder, fingerprint="abc")
+    assert (folder / "pixels.u8").stat().st_mtime_ns == made_at
+    prepare(samples, entry, SPEC, folder, fingerprint="def")
+    assert (folder / "pixels.u8").stat().st_mtime_ns > made_at
+
+
+def test_the_manifest_says_what_a_cache_was_made_from(tmp_path: Path) -> None:
+    (tmp_path / "image").write_text("7")
+    samples, entry = [Sample("one", (tmp_path / "image",))], replace(ENTRY, decode="tests.test_data_cache:from_file")
+    folder = prepare(samples, entry, SPEC, tmp_path / "cache", fingerprint="abc")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["fingerprint"] == "abc" and manifest["version"] == 2 and manifest["ids"] == ["one"]
+    assert manifest["class_counts"] == {"a": 20, "b": 0, "c": 0}
+    assert manifest["sources"] == [[1, (tmp_path / "image").stat().st_mtime_ns]]
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"version": 2, "bytes": 3}'])
+def test_a_damaged_manifest_is_made_again(tmp_path: Path, content: str) -> None:
+    folder = prepare(SAMPLES, ENTRY, SPEC, tmp_path / "cache")
+    (folder / "manifest.json").write_text(content)
+    assert len(open_cache(prepare(SAMPLES, ENTRY, SPEC, folder))) == 3
+
+
+def test_decoding_uses_several_threads_and_reports_every_image_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    seen: list[tuple[int, int]] = []
+    entry = replace(ENTRY, decode="tests.test_data_cache:together")
+    prepare(SAMPLES, entry, SPEC, tmp_path / "cache", progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+_barrier = threading.Barrier(3)
+
+
+def together(sample: Sample, entry: DatasetEntry, spec: DatasetSpec) -> tuple[np.ndarray, np.ndarray]:
+    _barrier.wait(timeout=20)  # passes only when three images are being decoded at once
+    return made(sample.index)
+
+
+def test_ten_thousand_images_open_in_under_50_ms(tmp_path: Path) -> None:
+    samples = [Sample(f"2007_{number:06d}", index=number) for number in range(10_000)]
+    folder = prepare(samples, replace(ENTRY, decode="tests.test_data_cache:tiny"), SPEC, tmp_path / "cache")
+    took = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        assert len(open_cache(folder)) == 10_000
+        took.append(time.perf_counter() - begin)
+    assert min(took) < 0.05
+
+
+def tiny(sample: Sample, entry: DatasetEntry, spec: DatasetSpec) -> tuple[np.ndarray, np.ndarray]:
+    return np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2), np.uint8)

@@ -5,8 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from bench.data.subsets import median_frequency_weights, subset
+from bench.data.subsets import horizon, median_frequency_weights, subset
 from bench.errors import BenchError
+from bench.specs import TrainSpec
 
 
 def counts(images: int = 200, classes: int = 6) -> np.ndarray:
@@ -46,3 +47,23 @@ def test_median_frequency_weights_by_hand() -> None:
 def test_a_class_that_never_occurs_has_no_weight() -> None:
     with pytest.raises(BenchError, match="class 1 is in none of them"):
         median_frequency_weights(np.array([[5, 0]]), np.array([5]))
+
+
+@pytest.mark.parametrize(
+    ("epochs", "images", "batch", "steps"), [(3, 10, 4, 8), (1, 16, 16, 1), (2, 1, 16, 1), (320, 367, 8, 14680)]
+)
+def test_epochs_become_steps_by_hand(epochs: int, images: int, batch: int, steps: int) -> None:
+    resolved = horizon(TrainSpec(epochs=epochs, batch=batch), images)
+    assert (resolved.steps, resolved.epochs) == (steps, None)
+    assert horizon(TrainSpec(steps=7), images) == TrainSpec(steps=7)
+
+
+def test_a_training_has_one_horizon() -> None:
+    assert TrainSpec().steps == 40_000 and TrainSpec(epochs=3).steps is None
+    assert TrainSpec.model_validate(TrainSpec(epochs=3).model_dump()) == TrainSpec(epochs=3)
+    with pytest.raises(ValueError, match="steps is 5 and epochs is 3; set one of them to null"):
+        TrainSpec(steps=5, epochs=3)
+    with pytest.raises(ValueError, match="neither steps nor epochs"):
+        TrainSpec(steps=None)
+    with pytest.raises(BenchError, match="3 epochs of 10 images in batches of 4 are 8 steps"):
+        horizon(TrainSpec(epochs=3, batch=4, warmup_steps=8), 10)

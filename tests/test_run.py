@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.cell import digest
 from bench.data.layouts import camvid
 from bench.leaderboard import PERCENT
 from bench.metrics import METRICS
@@ -353,3 +354,22 @@ def test_planning_a_thousand_cells_takes_about_a_second(bench: Bench, tiny_suite
     rows = json.loads(bench("plan", tiny_suite, *settings, "--json").stdout)
     assert len(rows) == 1000 and {row["state"] for row in rows} == {"new"} and len({row["id"] for row in rows}) == 1000
     assert time.monotonic() - begin < 3, "the goal is one second; the rest is for a busy machine"
+
+
+@pytest.mark.slow
+def test_streaming_changes_no_number_and_epochs_follow_the_share_of_the_data(
+    bench: Bench, tmp_path: Path, tiny_suite: Path
+) -> None:
+    few = ("--set", "matrix.model=unet", "--set", "matrix.fraction=1/2", "--tracking", "off")
+    border = ("--set", "train.border_weights={objects: [disc, bar], sigma_px: 3}")
+    for store, flags in {"one": (), "other": ("--cache-share", 0)}.items():
+        bench("run", tiny_suite, *few, *border, *flags, "--store", tmp_path / store)
+    assert scores(tmp_path / "one") == scores(tmp_path / "other")
+    (one,), (other,) = (results(tmp_path / name).values() for name in ("one", "other"))
+    assert (one["data"]["placement"], other["data"]["placement"]) == ("device", "streamed")
+    ids = json.loads(next((tmp_path / "one").glob("cells/*/train_ids.json")).read_text())
+    assert len(ids) == 4 and one["data"]["train_ids_hash"] == digest(ids)[:16]
+    epochs = ("--set", "train.steps=null", "--set", "train.epochs=6", "--set", "train.val_every=null")
+    bench("run", tiny_suite, *few, *epochs, "--store", tmp_path / "epochs")
+    (result,) = results(tmp_path / "epochs").values()
+    assert (result["data"]["train_steps"], result["data"]["train_epochs"]) == (6, 6.0)

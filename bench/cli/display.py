@@ -115,6 +115,8 @@ class Display:
         stage = cell.get("stage", "start")
         if stage != "train":
             return f"  {cell['label']}: {stage}"
+        if not cell["steps"]:
+            return f"  {cell['label']}: {stage}"
         bar = "█" * (20 * cell["step"] // cell["steps"])
         text = f"  {cell['label']}: {bar:░<20} step {cell['step']} of {cell['steps']}"
         text += f", loss {cell['loss']:.3f}" if cell.get("loss") is not None else ""

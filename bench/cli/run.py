@@ -47,6 +47,9 @@ def run(
     device: DeviceOption = [],  # noqa: B006
     threads: ThreadsOption = None,
     checkpoint_every: Annotated[float, typer.Option("--checkpoint-every", min=0, help="Seconds between checkpoints.")] = 120.0,
+    cache_share: Annotated[
+        float, typer.Option("--cache-share", min=0, max=1, help="Share of free GPU memory a data set may take, or it is streamed.")
+    ] = 0.5,
     store: StoreOption = STORE,
     data_root: DataOption = DATA,
 ) -> None:
@@ -54,7 +57,14 @@ def run(
     opened = open_suite(suite, store, data_root, settings, smoke)
     uri = _uri(tracking, tracking_uri, opened, smoke)
     options = Options(
-        opened.data_root, uri, retry, cell, threads=threads, checkpoint_every_s=checkpoint_every, devices=tuple(device)
+        opened.data_root,
+        uri,
+        retry,
+        cell,
+        threads=threads,
+        checkpoint_every_s=checkpoint_every,
+        devices=tuple(device),
+        cache_share=cache_share,
     )
     _drive(opened, options, " --smoke" if smoke else "")
 

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.data.augment import augment, draw
-from bench.data.cache import Cache, normalise
-from bench.data.chance import generator
+from bench.data.augment import Cut, cut, finish
+from bench.data.cache import Cache, Planes, normalise
+from bench.data.chance import draw, generator
 from bench.data.crops import crop_size
 from bench.specs import AugmentationSpec, TrainSpec
 
@@ -21,23 +21,30 @@ class Batches:
         self.size = crop_size(cache.sizes[chosen], train)
         self._epoch, self._order = -1, chosen
 
-    def __call__(self, step: int) -> tuple[Tensor, Tensor]:
-        """The (B, 3, h, w) float images and (B, h, w) uint8 labels of a step."""
+    def __call__(self, step: int) -> Planes:
+        """The (B, 3, h, w) float images, (B, h, w) uint8 labels and, where the cache has them, border weights of a step."""
+        return self.finish(self.cut(step))
+
+    def cut(self, step: int) -> Cut:
+        """The bytes that a step needs, on the cache's device."""
         draws = draw(self.seed, step, self.train.batch)
-        images, labels = augment(self.cache, self.indices(step), self.size, self.augmentation, draws)
-        return normalise(images, self.train.channels_last), labels
+        return cut(self.cache, self.indices(step), self.size, self.augmentation, draws)
+
+    def finish(self, cut: Cut) -> Planes:
+        """The batch of a cut, on the cut's device."""
+        images, *others = finish(cut, self.augmentation)
+        return normalise(images, self.train.channels_last), *others
 
     def indices(self, step: int) -> np.ndarray:
         """The images of a step: epoch after epoch without replacement, batches running across the ends."""
-        positions = step * self.train.batch + np.arange(self.train.batch)
-        return np.array([self._at(int(position)) for position in positions])
+        epochs, places = np.divmod(step * self.train.batch + np.arange(self.train.batch), len(self.chosen))
+        return np.concatenate([self._epoch_order(epoch)[places[epochs == epoch]] for epoch in range(epochs[0], epochs[-1] + 1)])
 
-    def _at(self, position: int) -> int:
-        epoch, place = divmod(position, len(self.chosen))
+    def _epoch_order(self, epoch: int) -> np.ndarray:
         if epoch != self._epoch:
             order = np.argsort(generator(self.seed, "order", epoch).random(len(self.chosen)), kind="stable")
             self._epoch, self._order = epoch, self.chosen[order]
-        return int(self._order[place])
+        return self._order
 
 
 def by_size(sizes: np.ndarray, most: int) -> Iterator[np.ndarray]:
@@ -48,7 +55,7 @@ def by_size(sizes: np.ndarray, most: int) -> Iterator[np.ndarray]:
         yield from (members[begin : begin + most] for begin in range(0, len(members), most))
 
 
-def whole_images(cache: Cache, indices: np.ndarray, channels_last: bool = True) -> tuple[Tensor, Tensor]:
-    """Whole images of one size as a normalised (B, 3, H, W) input and (B, H, W) uint8 labels."""
-    images, labels = cache.whole(indices)
-    return normalise(images.to(torch.float32), channels_last), labels
+def whole_images(cache: Cache, indices: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Whole images of one size as a normalised (B, 3, H, W) input and (B, H, W) uint8 labels, on a device."""
+    images, labels, *_ = (plane.to(device, non_blocking=True) for plane in cache.whole(indices))
+    return normalise(images), labels

@@ -13,6 +13,8 @@ VOID = 255
 """The label in memory of what is not annotated, whatever the data set writes on disk."""
 FILL = (124, 116, 104)
 """The colour outside an image: ImageNet's mean, so that it is nearly 0 once normalised."""
+Planes = tuple[Tensor, ...]
+"""Images (B, h, w, 3), labels (B, h, w) and, where the cache has them, border weights (B, h, w)."""
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
 
@@ -30,13 +32,22 @@ class Cache:
     class_counts: np.ndarray
     """(N, C) annotated pixels by class."""
     ids: tuple[str, ...]
+    border: Tensor | None = None
+    """(P,) float16: how near a pixel is to two objects at once (`bench.data.border`), where a training asks for it."""
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def to(self, device: torch.device) -> "Cache":
         """The same cache with its bytes on a device."""
-        return replace(self, pixels=self.pixels.to(device), labels=self.labels.to(device))
+        border = None if self.border is None else self.border.to(device)
+        return replace(self, pixels=self.pixels.to(device), labels=self.labels.to(device), border=border)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes that `to` would take on a device."""
+        held = (self.pixels, self.labels, self.border)
+        return sum(each.numel() * each.element_size() for each in held if each is not None)
 
     def image(self, index: int) -> tuple[Tensor, Tensor]:
         """One whole image (H, W, 3) and its labels (H, W), uint8, without a copy."""
@@ -44,46 +55,74 @@ class Cache:
         rows = slice(int(self.offsets[index]), int(self.offsets[index + 1]))
         return self.pixels[rows].view(height, width, 3), self.labels[rows].view(height, width)
 
-    def whole(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
+    def whole(self, indices: np.ndarray) -> Planes:
         """Whole images of one size as (B, H, W, 3) and (B, H, W) uint8."""
         size = self.sizes[indices[0]]
         assert (self.sizes[indices] == size).all(), "whole images of different sizes share no batch"
         return self.crops(indices, np.zeros((len(indices), 2), np.int64), (int(size[0]), int(size[1])))
 
-    def crops(self, indices: np.ndarray, top_left: np.ndarray, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    def crops(self, indices: np.ndarray, top_left: np.ndarray, size: tuple[int, int]) -> Planes:
         """Cut one crop of (height, width) ``size`` from each image at its (B, 2) corner: (B, h, w, 3) and (B, h, w) uint8.
 
-        What lies outside an image is `FILL`, and void in the labels.
+        What lies outside an image is `FILL`, void in the labels and 0 in the border weights.
         """
         high, wide = size
-        sizes, start = self.sizes[indices], self.offsets[indices]
-        inside = bool(((top_left >= 0) & (top_left + size <= sizes)).all())
-        if inside:
-            rows = start[:, None] + (top_left[:, :1] + np.arange(high)) * sizes[:, 1:] + top_left[:, 1:]
-            return self._windows(rows, wide)
-        y = top_left[:, :1] + np.arange(high)
-        x = top_left[:, 1:] + np.arange(wide)
-        seen = ((y >= 0) & (y < sizes[:, :1]))[:, :, None] & ((x >= 0) & (x < sizes[:, 1:]))[:, None, :]
-        y, x = np.clip(y, 0, sizes[:, :1] - 1), np.clip(x, 0, sizes[:, 1:] - 1)
-        flat = self._on_device(start[:, None, None] + y[:, :, None] * sizes[:, 1:, None] + x[:, None, :])
-        visible = self._on_device(seen)
-        fill = torch.tensor(FILL, dtype=torch.uint8, device=self.pixels.device)
-        images = torch.where(visible[..., None], self.pixels[flat], fill)
-        return images, torch.where(visible, self.labels[flat], VOID)
+        sizes = self.sizes[indices]
+        y, x = top_left[:, :1] + np.arange(high), top_left[:, 1:] + np.arange(wide)
+        rows = np.clip(y, 0, sizes[:, :1] - 1)
+        lines = self.offsets[indices, None] + rows * sizes[:, 1:] + top_left[:, 1:]
+        shape = (len(indices), high, wide)
+        images, *planes = (self._lines(each, lines.ravel(), wide).view(*shape, *each.shape[1:]) for each in self._packed())
+        if not ((top_left >= 0) & (top_left + size <= sizes)).all():
+            inside = self._on_device(y == rows)[:, :, None], self._on_device((x >= 0) & (x < sizes[:, 1:]))[:, None]
+            _blank(images, planes, *inside)
+        return images, *planes
 
-    def _windows(self, rows: np.ndarray, wide: int) -> tuple[Tensor, Tensor]:
-        """Runs of ``wide`` pixels that begin at the given rows: overlapping windows, so one gather copies whole lines."""
-        begin = self._on_device(rows)
-        count = self.labels.shape[0] - wide + 1
-        images = self.pixels.as_strided((count, wide * 3), (3, 1))[begin]
-        return images.view(*rows.shape, wide, 3), self.labels.as_strided((count, wide), (1, 1))[begin]
+    def _packed(self) -> list[Tensor]:
+        return [each for each in (self.pixels, self.labels, self.border) if each is not None]
+
+    def _lines(self, packed: Tensor, lines: np.ndarray, wide: int) -> Tensor:
+        """(L, ``wide`` · channels) elements from each of (L,) packed pixels on, by one gather of windows that overlap in memory.
+
+        A window that begins before the first pixel of the cache or ends after its last is gathered again, pixel by pixel.
+        """
+        count, channels = len(packed) - wide + 1, packed[0].numel()
+        cut_off = np.flatnonzero((lines < 0) | (lines >= count))
+        if count > 0:
+            begin = self._on_device(np.clip(lines, 0, count - 1))
+            runs = packed.as_strided((count, wide * channels), (channels, 1)).index_select(0, begin)
+        else:
+            runs = packed.new_empty(len(lines), wide * channels)
+        if len(cut_off):
+            pixels = np.clip(lines[cut_off, None] + np.arange(wide), 0, len(packed) - 1)
+            runs[self._on_device(cut_off)] = packed[self._on_device(pixels)].flatten(1)
+        return runs
 
     def _on_device(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.pixels.device, non_blocking=True)
 
 
-def open_cache(folder: Path) -> Cache:
-    """Map a prepared cache into memory; nothing is read until it is used."""
+def _blank(images: Tensor, planes: list[Tensor], rows: Tensor, columns: Tensor) -> None:
+    """Give what is not inside, by row (B, h, 1) and column (B, 1, w), the values of the outside, in place."""
+    batch, high, wide, _ = images.shape
+    lines, fill = images.view(batch, high, 3 * wide), torch.tensor(FILL, dtype=torch.uint8, device=images.device).repeat(wide)
+    # Bytes under masks of all ones or none, in long runs, are many times faster than a choice by pixels of three.
+    high_mask, wide_mask = -rows.to(torch.uint8), -columns.to(torch.uint8)
+    lines.bitwise_xor_(fill).bitwise_and_(high_mask)
+    lines.bitwise_and_(wide_mask.repeat_interleave(3, dim=2)).bitwise_xor_(fill)
+    blank_planes(planes, high_mask & wide_mask)
+
+
+def blank_planes(planes: list[Tensor], inside: Tensor) -> None:
+    """Make labels void and border weights 0, in place, wherever the mask (B, h, w) is 0; elsewhere it is 255."""
+    labels, *border = planes
+    labels.bitwise_or_(~inside)  # VOID has all bits set
+    for weights in border:
+        weights.mul_(inside & 1)
+
+
+def open_cache(folder: Path, border: str | None = None) -> Cache:
+    """Map a prepared cache into memory, with the file of border terms named; nothing is read until it is used."""
     with np.load(folder / "index.npz", allow_pickle=False) as index:
         sizes, class_counts = index["sizes"], index["class_counts"]
     areas = sizes.prod(axis=1)
@@ -91,13 +130,20 @@ def open_cache(folder: Path) -> Cache:
     # Private mapping: pages come from the file, and a write by mistake would stay in this process.
     pixels = torch.from_file(str(folder / "pixels.u8"), shared=False, size=total * 3, dtype=torch.uint8).view(total, 3)
     labels = torch.from_file(str(folder / "labels.u8"), shared=False, size=total, dtype=torch.uint8)
+    terms = torch.from_file(str(folder / border), shared=False, size=total, dtype=torch.float16) if border else None
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(areas)])
-    return Cache(pixels, labels, sizes, offsets, class_counts, tuple(read_json(folder / "manifest.json")["ids"]))
+    return Cache(pixels, labels, sizes, offsets, class_counts, tuple(read_json(folder / "manifest.json")["ids"]), terms)
 
 
 def normalise(images: Tensor, channels_last: bool = True) -> Tensor:
     """(B, H, W, 3) in 0 … 255, any type, to a (B, 3, H, W) float input with ImageNet's mean and deviation taken out."""
     mean = torch.tensor(_MEAN, device=images.device) * 255
     deviation = torch.tensor(_STD, device=images.device) * 255
-    batch = ((images - mean) / deviation).permute(0, 3, 1, 2)
+    if images.is_contiguous():
+        # The same numbers over whole lines: a constant that repeats every third byte makes short, slow runs.
+        lines = images.flatten(2).to(torch.float32, copy=True)
+        wide = images.shape[2]
+        batch = lines.sub_(mean.repeat(wide)).div_(deviation.repeat(wide)).view(images.shape).permute(0, 3, 1, 2)
+    else:
+        batch = (images - mean).div_(deviation).permute(0, 3, 1, 2)
     return batch if channels_last else batch.contiguous()

@@ -1,8 +1,9 @@
 """Decode a split once into a packed cache that opens at once.
 
 A cache is a folder: ``pixels.u8`` and ``labels.u8`` hold all images one behind the other, ``index.npz`` their sizes and
-per-image class counts, ``manifest.json`` what they were made from. Its name contains the hash of its content's sources, so a
-data set that changes on disk gets another cache, and a cache is never updated. It is built beside its place and renamed.
+per-image class counts, ``manifest.json`` what they were made from: the content's fingerprint, the classes' pixels, and the size
+and time of every source file. The folder's name contains the fingerprint, so a data set that changes on disk gets another cache,
+and a cache is never updated. It is built beside its place and renamed.
 """
 
 import fcntl
@@ -10,20 +11,25 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
 from bench.cell import digest
+from bench.data.border import border_file, border_term, object_ids
 from bench.data.samples import Sample
 from bench.errors import BenchError
 from bench.registry import DatasetEntry, load
-from bench.specs import DatasetSpec
+from bench.specs import BorderSpec, DatasetSpec
 from bench.store import read_json, write_json
 
-PREPARE_VERSION = 1
+PREPARE_VERSION = 2
 Progress = Callable[[int, int], None]
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 def cache_folder(spec: DatasetSpec, split: str, fingerprint: str, root: Path) -> Path:
@@ -34,33 +40,39 @@ def cache_folder(spec: DatasetSpec, split: str, fingerprint: str, root: Path) ->
 
 
 def prepare(
-    samples: list[Sample], entry: DatasetEntry, spec: DatasetSpec, folder: Path, *, progress: Progress = lambda done, total: None
+    samples: list[Sample],
+    entry: DatasetEntry,
+    spec: DatasetSpec,
+    folder: Path,
+    *,
+    fingerprint: str | None = None,
+    progress: Progress = lambda done, total: None,
 ) -> Path:
     """Decode all samples into ``folder`` unless it holds them already, and return it.
 
-    Safe against a second process, a kill and a full disk. Raises BenchError naming the file for input that cannot be used.
+    A cache with the ``fingerprint`` given is taken as it is; without one, its files' sizes and times must be those it was made
+    from. Safe against a second process, a kill and a full disk. Raises BenchError for input that cannot be used, naming the
+    file, for files that change while they are read, and for a cache that cannot be written.
     """
-    if is_complete(folder):
+
+    def current() -> bool:
+        if not is_complete(folder):
+            return False
+        manifest = read_json(folder / "manifest.json")
+        return bool(manifest["fingerprint"] == fingerprint if fingerprint else manifest["sources"] == _sources(samples))
+
+    if current():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f".{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if is_complete(folder):  # the other process was faster
+    with _alone(folder):
+        if current():  # the other process was faster
             return folder
         beside = folder.parent / f".{folder.name}.tmp"
         shutil.rmtree(beside, ignore_errors=True)
-        shutil.rmtree(folder, ignore_errors=True)  # damaged, or it would have been complete
+        shutil.rmtree(folder, ignore_errors=True)  # damaged or of other files, or it would have been current
         try:
             beside.mkdir()
-            _pack(samples, entry, spec, beside, progress)
+            _pack(samples, entry, spec, beside, fingerprint, progress)
             beside.rename(folder)
-        except OSError as error:
-            reason = f"the cache {folder} cannot be written: {error.strerror or error}."
-            raise BenchError(f"{reason} Free some space, or choose another store with --store.") from None
-        except MemoryError as error:
-            raise BenchError(
-                f"{spec.name}: an image does not fit in memory: {error}. Make dataset.size or dataset.resize smaller."
-            ) from None
         finally:
             shutil.rmtree(beside, ignore_errors=True)
     return folder
@@ -70,41 +82,124 @@ def is_complete(folder: Path) -> bool:
     """Whether a folder holds a whole cache: its manifest is written last, and the packed files have the sizes it states."""
     if not (folder / "manifest.json").exists():
         return False
-    stated = read_json(folder / "manifest.json")["bytes"]
+    try:
+        manifest = read_json(folder / "manifest.json")
+        stated = dict(manifest["bytes"]) if manifest["version"] == PREPARE_VERSION else {"": -1}
+    except (BenchError, KeyError, TypeError, ValueError):
+        return False  # damaged, and made again
     return all((folder / name).is_file() and (folder / name).stat().st_size == size for name, size in stated.items())
 
 
-def _pack(samples: list[Sample], entry: DatasetEntry, spec: DatasetSpec, folder: Path, progress: Progress) -> None:
-    sizes, counts = [], []
+def prepare_border(folder: Path, entry: DatasetEntry, spec: BorderSpec, *, progress: Progress = lambda done, total: None) -> Path:
+    """Compute the border terms of a prepared cache into a packed float16 file of its folder, unless it is there; its path.
+
+    As safe as `prepare`. Raises BenchError for a class the data set does not have and for a file that cannot be written.
+    """
+    objects, path = object_ids(spec, entry.class_names), folder / border_file(spec, entry.class_names)
+    with np.load(folder / "index.npz", allow_pickle=False) as index:
+        sizes = index["sizes"]
+    areas = sizes.prod(axis=1)
+    if path.exists() and path.stat().st_size == 2 * areas.sum():
+        return path
+    packed = np.memmap(folder / "labels.u8", np.uint8, "r")
+    labels = [part.reshape(size) for part, size in zip(np.split(packed, np.cumsum(areas)[:-1]), sizes, strict=True)]
+    with _alone(folder):
+        if path.exists() and path.stat().st_size == 2 * areas.sum():  # the other process was faster
+            return path
+        beside = folder / f".{path.name}.tmp"
+        try:
+            with beside.open("wb") as file:
+                made = _in_order(lambda label: border_term(label, objects, spec.sigma_px).astype(np.float16), labels)
+                for done, term in enumerate(made, start=1):
+                    file.write(term.tobytes())
+                    progress(done, len(labels))
+                _to_disk(file)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+    return path
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a cache against other processes, and turn what a machine refuses into a BenchError. A dead owner's hold is dropped."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with (folder.parent / f".{folder.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+    except OSError as error:
+        reason = f"the cache {folder} cannot be written: {error.strerror or error}."
+        raise BenchError(f"{reason} Nothing is left of it. Free some space, or choose another store with --store.") from None
+    except MemoryError as error:
+        raise BenchError(
+            f"{folder.name}: an image does not fit in memory: {error}. Make dataset.size or dataset.resize smaller."
+        ) from None
+
+
+def _pack(
+    samples: list[Sample], entry: DatasetEntry, spec: DatasetSpec, folder: Path, fingerprint: str | None, progress: Progress
+) -> None:
+    sizes, counts, sources = [], [], _sources(samples)
+    decode = load(entry.decode)
     with (folder / "pixels.u8").open("wb") as pixels, (folder / "labels.u8").open("wb") as labels:
-        for done, (image, label) in enumerate(_decoded(samples, entry, spec), start=1):
+        decoded = _in_order(lambda sample: decode(sample, entry, spec), samples)
+        for done, (image, label) in enumerate(decoded, start=1):
             pixels.write(image.tobytes())
             labels.write(label.tobytes())
             sizes.append(label.shape)
             counts.append(np.bincount(label.ravel(), minlength=256)[: entry.num_classes])
             progress(done, len(samples))
+        _to_disk(pixels)
+        _to_disk(labels)
+    _unchanged(samples, sources)
     with (folder / "index.npz").open("wb") as index:
         np.savez(index, sizes=np.array(sizes, np.int64), class_counts=np.array(counts, np.int64))
+        _to_disk(index)
     stated = {name: (folder / name).stat().st_size for name in ("pixels.u8", "labels.u8", "index.npz")}
     manifest = {
         "version": PREPARE_VERSION,
+        "fingerprint": fingerprint,
         "dataset": spec.model_dump(mode="json"),
-        "ids": [sample.id for sample in samples],
+        "class_counts": dict(zip(entry.class_names, np.sum(counts, axis=0).tolist(), strict=True)),
         "bytes": stated,
+        "ids": [sample.id for sample in samples],
+        "sources": sources,
     }
     write_json(folder / "manifest.json", manifest)
 
 
-def _decoded(samples: list[Sample], entry: DatasetEntry, spec: DatasetSpec) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Images and labels in order, decoded by all cores, never more than a few ahead of the writer."""
-    decode = load(entry.decode)
+def _sources(samples: list[Sample]) -> list[list[int]]:
+    """[bytes, ns of its last change, …] of each sample's files; raises BenchError for one that is gone."""
+    try:
+        known = {file: file.stat() for sample in samples for file in sample.files}
+    except OSError as error:
+        raise BenchError(f"{error.filename}: cannot be read: {error.strerror}. Unpack the data set again.") from None
+    return [[value for file in sample.files for value in (known[file].st_size, known[file].st_mtime_ns)] for sample in samples]
+
+
+def _unchanged(samples: list[Sample], sources: list[list[int]]) -> None:
+    """Refuse what was read from files that were being written: it would be kept under a fingerprint that it does not have."""
+    for sample, before, after in zip(samples, sources, _sources(samples), strict=True):
+        if before != after:
+            raise BenchError(f"{sample.files[0]}: it, or its label, changed while it was read. Run again when it is whole.")
+
+
+def _to_disk(file: Any) -> None:
+    """Have the bytes on the disk before a name promises them; a disk that is full says so here at the latest."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _in_order(make: Callable[[Item], Made], items: list[Item]) -> Iterator[Made]:
+    """What all cores make of the items, in their order, never more than a few ahead of the reader."""
     workers = os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:
-        waiting = iter(samples)
-        ahead = [pool.submit(decode, sample, entry, spec) for sample in islice(waiting, 4 * workers)]
+        waiting = iter(items)
+        ahead = [pool.submit(make, item) for item in islice(waiting, 4 * workers)]
         try:
             while ahead:
                 yield ahead.pop(0).result()
-                ahead += [pool.submit(decode, sample, entry, spec) for sample in islice(waiting, 1)]
+                ahead += [pool.submit(make, item) for item in islice(waiting, 1)]
         finally:
             pool.shutdown(cancel_futures=True)

@@ -6,6 +6,7 @@ import numpy as np
 
 from bench.data.chance import generator
 from bench.errors import BenchError
+from bench.specs import TrainSpec
 
 
 def subset(class_counts: np.ndarray, fraction: float, seed: int) -> np.ndarray:
@@ -14,9 +15,28 @@ def subset(class_counts: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     Subsets of one seed are nested (a tenth lies inside a quarter) and cover as many classes as their size allows: all
     fractions are beginnings of one order, which starts with images that show a class none before it shows.
     """
-    count = len(class_counts)
-    size = max(1, ceil(count * fraction - 1e-9))
-    return np.sort(_order(class_counts, seed)[:size])
+    return np.sort(_order(class_counts, seed)[: subset_size(len(class_counts), fraction)])
+
+
+def subset_size(images: int, fraction: float) -> int:
+    """How many of so many images a share is: rounded up, at least one."""
+    return max(1, ceil(images * fraction - 1e-9))
+
+
+def horizon(train: TrainSpec, images: int) -> TrainSpec:
+    """The recipe with its end in steps: `epochs` passes over so many images, the last batch filled up.
+
+    Raises BenchError when the warm-up does not end before the training does.
+    """
+    if train.epochs is None:
+        return train
+    steps = ceil(train.epochs * images / train.batch)
+    if train.warmup_steps >= steps:
+        raise BenchError(
+            f"train.warmup_steps is {train.warmup_steps}, but {train.epochs} epochs of {images} images in batches of "
+            f"{train.batch} are {steps} steps. Shorten the warm-up, or train longer."
+        )
+    return train.model_copy(update={"steps": steps, "epochs": None})
 
 
 def _order(class_counts: np.ndarray, seed: int) -> np.ndarray:

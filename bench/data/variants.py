@@ -3,8 +3,9 @@
 import numpy as np
 import torch
 
-from bench.data.augment import Draws, augment, draw
+from bench.data.augment import augment
 from bench.data.cache import Cache
+from bench.data.chance import Draws, draw
 from bench.data.decode import Pair
 from bench.specs import AugmentationSpec
 

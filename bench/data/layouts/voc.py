@@ -49,7 +49,7 @@ def sbd(root: Path, count: int, size: Size, seed: int) -> None:
 def voc_sbd(root: Path, count: int, size: Size, seed: int) -> None:
     """Write both sets, and VOC 2011's list of val: that of 2012, with one image less."""
     voc(root, count, size, seed)
-    sbd(root, count, size, seed)
+    sbd(root, count, size, seed + 1)  # other pictures, as it is in truth
     _write_list(folder_at(root / "VOCdevkit/VOC2011/ImageSets/Segmentation") / "val.txt", _ids(2008, max(2, count - 1)))
 
 
