@@ -30,11 +30,32 @@ def stride_figure(rows: list[Row], metric: str) -> go.Figure:
     for place, (name, members) in enumerate(sorted(families.items())):
         members = sorted(members, key=lambda row: row.scores["output_stride"] or 0)
         figure.add_trace(_line(name, members, metric, place))
+    ceilings = _ceilings(rows, metric)
+    if ceilings:
+        figure.add_trace(_ceiling_line(ceilings))
     strides = sorted({int(row.scores["output_stride"] or 0) for members in families.values() for row in members})
     figure.update_xaxes(title="Output stride (px)", type="log", tickvals=strides, ticktext=[str(stride) for stride in strides])
     figure.update_yaxes(title=TITLES[metric], rangemode="tozero")
     figure.update_layout(margin={"l": 10, "r": 10, "t": 30, "b": 10}, legend={"orientation": "h", "y": -0.25}, hovermode="closest")
     return figure
+
+
+def _ceilings(rows: list[Row], metric: str) -> dict[int, float]:
+    """Stride -> what prediction at it could score on the same labels, in percent, as far as results know it."""
+    known = [result.ceiling for row in rows for result in row.results if result.ceiling]
+    return {each["stride"]: each[metric] * 100 for each in known if each.get(metric) is not None}
+
+
+def _ceiling_line(ceilings: dict[int, float]) -> go.Scatter:
+    strides = sorted(ceilings)
+    return go.Scatter(
+        x=strides,
+        y=[ceilings[stride] for stride in strides],
+        name="ceiling of the labels",
+        hovertemplate="ceiling at stride %{x} px<br>%{y:.1f}<extra></extra>",
+        mode="lines",
+        line={"color": "#7f7f7f", "width": 2, "dash": "dash"},
+    )
 
 
 def _line(name: str, rows: list[Row], metric: str, place: int) -> go.Scatter:

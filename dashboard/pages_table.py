@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from bench.conventions import warnings
 from bench.export import FORMATS, footnotes
 from bench.leaderboard import Row
 
@@ -15,6 +16,7 @@ def frame(rows: list[Row]) -> pd.DataFrame:
     for metric in ("miou", "boundary_iou"):
         for column in (metric, f"{metric}_low", f"{metric}_high"):
             table[column] = pd.to_numeric(plain[column]) * 100
+    table["miou_of_ceiling"] = pd.to_numeric(plain["miou_of_ceiling"]) * 100
     table = table.join(plain[["images_per_s", "latency_ms", "parameters", "seeds", "status"]])
     # What is the same in every row says nothing and costs width.
     return table.drop(
@@ -32,10 +34,13 @@ def leaderboard() -> None:
     number = st.column_config.NumberColumn
     labels = {"miou": "mIoU %", "miou_low": "low", "miou_high": "high"}
     labels |= {"boundary_iou": "Boundary IoU %", "boundary_iou_low": "low ", "boundary_iou_high": "high "}
+    labels["miou_of_ceiling"] = "% of ceiling"
     config = {name: number(label, format="%.1f") for name, label in labels.items()}
     config |= {"images_per_s": number("Images/s", format="%.1f"), "latency_ms": number("Latency ms", format="%.1f")}
     config |= {"rank": number("#"), "output_stride": number("Stride px"), "parameters": number("Parameters", format="compact")}
     st.dataframe(frame(rows), column_config=config, hide_index=True, width="stretch")
+    for warning in warnings(rows):
+        st.warning(warning)
     for note in footnotes(rows):
         st.caption(note.replace("$", r"\$"))
     suite = st.session_state["suite"]

@@ -1,11 +1,12 @@
 """The dashboard's pages draw what the store holds, and say what they cannot read."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from bench.leaderboard import Row
-from bench.store import Store
+from bench.store import Result, Store
 from dashboard.figures import stride_figure
 from dashboard.pages_table import frame
 from tests.test_export import rows as rows  # a fixture
@@ -48,3 +49,16 @@ def test_figures_and_tables_show_percent_and_leave_out_what_is_not_there(rows: l
     ]
     figure = stride_figure(rows, "miou")
     assert sum(len(trace.x) for trace in figure.data) == 2
+
+
+def test_the_ceiling_of_the_labels_is_a_dashed_line_by_stride(rows: list[Row]) -> None:
+    bounds = [{"stride": stride, "miou": score, "boundary_iou": None} for stride, score in ((8, 0.9), (1, 1.0))]
+    first, second = (bounded_by(row.results[0], bound) for row, bound in zip(rows, bounds, strict=False))
+    bounded = [dataclasses.replace(row, results=[result]) for row, result in zip(rows, (first, second), strict=False)]
+    (line,) = [trace for trace in stride_figure(bounded, "miou").data if trace.line.dash]
+    assert list(line.x) == [1, 8] and list(line.y) == pytest.approx([100, 90])
+    assert not [trace for trace in stride_figure(bounded, "boundary_iou").data if trace.line.dash]
+
+
+def bounded_by(result: Result, ceiling: dict[str, float | int | None]) -> Result:
+    return result.model_copy(update={"ceiling": ceiling})
