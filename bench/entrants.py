@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bench.cell import Cell, cell_from_json, digest
+from bench.cell import Cell, digest
 from bench.contest import Contest
-from bench.errors import BenchError
 from bench.store import Store, read_json, write_json
 
 
@@ -36,16 +35,6 @@ def beside(contests: Iterable[Contest], store: Store) -> list[Cell]:
         axes = tuple((path, None) for path in contest.axes)
         for each in entered:
             if each["terms"] == contest.terms and store.state(each["cell"]) == "finished":
-                cell = _cell(store, each["cell"])
+                cell = store.cell(each["cell"])
                 found.append(replace(cell, model_label=each["name"], dataset_label=contest.label, axes=axes))
     return found
-
-
-def _cell(store: Store, cell_id: str) -> Cell:
-    path = store.folder(cell_id) / "cell.json"
-    try:
-        return cell_from_json(read_json(path))
-    except (KeyError, TypeError, ValueError) as error:
-        raise BenchError(
-            f"{path}: not a cell of this version ({str(error).splitlines()[0]}). Remove the folder and score its predictions again."
-        ) from None

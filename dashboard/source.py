@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from bench.cell import Cell, cell_from_json
+from bench.cell import Cell
 from bench.contest import contest_from_json
 from bench.entrants import beside
 from bench.errors import BenchError
 from bench.leaderboard import Row, collect, rank
-from bench.store import Store, read_json
+from bench.store import Store
 
 
 def suites(store: Store) -> list[str]:
@@ -44,10 +44,7 @@ def _cell(store: Store, cell_id: str) -> Cell:
     path = store.folder(cell_id) / "cell.json"
     if path.resolve().parent.parent != (store.root / "cells").resolve():
         raise BenchError(f"{cell_id!r} is no id of a cell")
-    try:
-        return cell_from_json(read_json(path))
-    except (KeyError, TypeError, ValueError) as error:
-        raise BenchError(f"{path}: not a cell of this version: {str(error).splitlines()[0]}") from None
+    return store.cell(cell_id)
 
 
 def stamp(store: Store, suite: str) -> int:
