@@ -120,7 +120,7 @@ class Store:
             return cell_from_json(read_json(path))
         except (KeyError, TypeError, ValueError) as error:
             raise BenchError(
-                f"{path}: not a cell of this version ({str(error).splitlines()[0]}). Remove the folder, then run its suite or score its predictions again."
+                f"{path}: not a cell of this version ({str(error).splitlines()[0]}). Remove the folder and run or score it again."
             ) from None
 
     def find(self, prefix: str) -> str:
