@@ -15,7 +15,7 @@ TRAIN_PROTOCOL = 1
 """Raised whenever the same spec would train to other weights."""
 EVAL_PROTOCOL = 2
 """Raised whenever the same weights would get other scores, or more of them."""
-PROFILE_PROTOCOL = 1
+PROFILE_PROTOCOL = 2
 """Raised whenever speed or cost is measured in another way."""
 
 _MODEL: TypeAdapter[Any] = TypeAdapter(ModelSpec | ExternalSpec)
