@@ -109,7 +109,10 @@ def footnotes(rows: list[Row]) -> list[str]:
     notes += [f"{text}; the interval leaves them out." for text in sorted(lost)]
     protocols = sorted({result.ceiling["protocol"] for result in results if result.ceiling})
     if protocols:
-        notes.append(f"Ceiling: mIoU of the labels themselves, reduced to the output stride and enlarged ({', '.join(protocols)}).")
+        how = ", ".join(protocols)
+        notes.append(
+            f"Ceiling: mIoU of the labels themselves, reduced to the output stride and enlarged ({how}); within reach, no bound."
+        )
     if widths:
         notes.append(f"Boundary IoU with a band of {_span(widths)} px.")
     measured = sorted({_speed(result.profile) for result in results if result.profile})

@@ -59,7 +59,7 @@ def _times(model: nn.Module, images: torch.Tensor, spec: ProfileSpec, device: to
     for round_ in range(spec.warmup + spec.rounds):
         begin = time.perf_counter()
         with torch.autocast(device.type, torch.bfloat16, enabled=spec.precision == "bf16"):
-            model(images).max(1).indices  # as `bench.evaluate.predict` makes the class map
+            _ = model(images).max(1).indices  # the class map as `bench.evaluate.predict` makes it
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         if round_ >= spec.warmup:

@@ -13,6 +13,7 @@ from PIL import Image
 from scipy import ndimage
 
 from bench.ceilings import FCN_PAPER, PROTOCOLS, cached, known_labels
+from bench.ceilings.calibrate import calibrate
 from bench.ceilings.compute import ceilings, cell_ceiling
 from bench.ceilings.labels import Labels, labels_of_cache, labels_of_files
 from bench.data import DATASETS
@@ -187,7 +188,7 @@ def phantom(tmp_path: Path) -> Labels:
 
 
 def test_scores_are_those_of_the_maps(tmp_path: Path, phantom: Labels) -> None:
-    (found,) = ceilings(Store(tmp_path / "runs"), phantom, [8])
+    (found,) = ceilings(Store(tmp_path / "runs"), phantom, [8], "fit")
     labels = [phantom.read(index) for index in range(phantom.images)]
     maps = [ceiling_maps(each, [8], PROTOCOLS["fit"])[0] for each in labels]
     counts = confusion(torch.stack(maps), torch.stack(labels), 7).sum(0).numpy()
@@ -195,6 +196,24 @@ def test_scores_are_those_of_the_maps(tmp_path: Path, phantom: Labels) -> None:
     assert found.class_iou == pytest.approx(scores.iou(counts).tolist())
     assert found.images == 6
     assert 0 < found.boundary_iou < found.miou < 1
+
+
+def test_calibration_finds_what_is_smaller_than_a_cell(tmp_path: Path) -> None:
+    """Dots of 4 px on a grid of 16: their share of a cell is a quarter, so at a threshold of a half none is ever predicted."""
+    truth = torch.zeros(64, 64, dtype=torch.uint8)
+    for row, column in [(6, 6), (22, 38), (38, 22), (54, 54)]:
+        truth[row : row + 4, column : column + 4] = 1
+    labels, store = Labels(1, 2, lambda _: truth, "dots"), Store(tmp_path / "runs")
+    (plain,), (made,) = (ceilings(store, labels, [16], protocol) for protocol in ("fit", "calibrated"))
+    assert plain.class_iou[1] == 0 and made.class_iou[1] > 0.2 and made.miou > plain.miou
+    weights = calibrate(labels, [1, 16], PROTOCOLS["calibrated"])
+    assert weights[0].tolist() == [1, 1] and weights[1, 1] > 1.5 * weights[1, 0]
+
+
+def test_calibration_never_lowers_the_score_it_looks_at(tmp_path: Path, phantom: Labels) -> None:
+    store, strides = Store(tmp_path / "runs"), [4, 8, 16, 32]
+    pairs = zip(ceilings(store, phantom, strides, "fit"), ceilings(store, phantom, strides, "calibrated"), strict=True)
+    assert all(plain.miou <= made.miou for plain, made in pairs)
 
 
 def test_stride_1_scores_exactly_one(tmp_path: Path, phantom: Labels) -> None:
@@ -210,16 +229,16 @@ def test_a_stride_is_computed_once_and_another_computes_itself_alone(tmp_path: P
         return phantom.read(index)
 
     watched = Labels(phantom.images, phantom.num_classes, read, phantom.digest)
-    first = ceilings(store, watched, [16, 8, 16])
+    first = ceilings(store, watched, [16, 8, 16], "fit")
     assert [each.stride for each in first] == [8, 16]
     assert sorted(reads) == list(range(6))
     written = {path: path.stat().st_mtime_ns for path in store.root.glob("ceilings/*.json")}
-    assert ceilings(store, watched, [8, 16]) == first
+    assert ceilings(store, watched, [8, 16], "fit") == first
     assert sorted(reads) == list(range(6))
-    ceilings(store, watched, [8, 32])
+    ceilings(store, watched, [8, 32], "fit")
     assert len(reads) == 12
     assert all(path.stat().st_mtime_ns == before for path, before in written.items())
-    ceilings(store, watched, [8], boundary_ratio=0.01)
+    ceilings(store, watched, [8], "fit", boundary_ratio=0.01)
     ceilings(store, watched, [8], "majority")
     assert len(list(store.root.glob("ceilings/*.json"))) == len(written) + 3
 
@@ -233,7 +252,7 @@ def test_two_at_once_compute_once(tmp_path: Path, phantom: Labels) -> None:
 
     watched = Labels(phantom.images, phantom.num_classes, read, phantom.digest)
     with ThreadPoolExecutor(2) as pool:
-        one, other = pool.map(lambda _: ceilings(store, watched, [8]), range(2))
+        one, other = pool.map(lambda _: ceilings(store, watched, [8], "fit"), range(2))
     assert one == other
     assert len(reads) == 6
 

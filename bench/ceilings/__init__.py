@@ -30,6 +30,8 @@ class Protocol:
     summary: str
     steps: int = 0
     """Refinements of the scores after the reduction."""
+    calibrated: bool = False
+    """Whether each class's scores are divided by the threshold that suits it over the split (`bench.ceilings.calibrate`)."""
 
 
 PROTOCOLS: dict[str, Protocol] = {
@@ -37,6 +39,13 @@ PROTOCOLS: dict[str, Protocol] = {
         "fit",
         "bilinear",
         "scores whose bilinear enlargement is nearest, in squares, to each class's indicator; void filled from the nearest label",
+    ),
+    "calibrated": Protocol(
+        "fit",
+        "bilinear",
+        "as fit, each class's scores over the threshold that suits the IoU it can reach on the split: where a class cannot be had "
+        "whole, a lower one loses less",
+        calibrated=True,
     ),
     "optimised": Protocol(
         "fit",
@@ -49,7 +58,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "majority": Protocol("mode", "nearest", "the commonest class of each cell, void left out, repeated over the cell"),
     "nearest": Protocol("centre", "nearest", "the label at the middle of each cell, repeated over the cell; void filled"),
 }
-DEFAULT = "fit"
+DEFAULT = "calibrated"
 
 FCN_PAPER = {4: 0.985, 8: 0.964, 16: 0.928, 32: 0.861, 64: 0.733, 128: 0.509}
 """Mean IU by factor on a subset of VOC 2011 val, called approximate (Long et al., CVPR 2015, appendix A); protocol not stated."""

@@ -19,6 +19,7 @@ from bench.ceilings import (
     note_labels,
     path_of,
 )
+from bench.ceilings.calibrate import calibrate
 from bench.ceilings.labels import Labels, ahead, labels_of_cache, writing
 from bench.cell import Cell
 from bench.data import entry_of
@@ -82,9 +83,11 @@ Sums = tuple[np.ndarray, np.ndarray, np.ndarray]
 def _totals(labels: Labels, strides: list[int], rule: Protocol, boundary_ratio: float, progress: Progress) -> list[Sums]:
     """Counts (C, C), bands (C, 2) and trimap sums (R + 1, 3, C) over the split, for every stride."""
 
+    weights = calibrate(labels, strides, rule) if rule.calibrated else None
+
     def one(index: int) -> Sums:
         truth = labels.read(index)
-        maps = ceiling_maps(truth, strides, rule)
+        maps = ceiling_maps(truth, strides, rule, weights)
         sums = measure(
             maps,
             truth.expand(len(strides), -1, -1),

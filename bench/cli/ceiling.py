@@ -25,7 +25,10 @@ NOTES = (
     "an axis begins at pixel stride * i, its score stands in its middle, and the image may cut the last cell short.",
     "mIoU over the set, classes absent from truth and prediction left out; void is never counted.",
 )
-BOUND_NOTE = "A protocol shows what can be reached, and forbids nothing: a finer search finds higher scores, as `optimised` does."
+BOUND_NOTE = (
+    "A protocol shows what can be reached, and forbids nothing: a finer search finds higher scores, as `optimised` does where "
+    "outlines matter most."
+)
 PAPER_NOTE = (
     "Paper: Long et al., CVPR 2015, appendix A, a subset of VOC 2011 val, called approximate; how labels were reduced and "
     "enlarged, and what became of void, is not stated."

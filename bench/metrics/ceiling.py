@@ -16,10 +16,11 @@ from bench.metrics.void import fill_void
 Matrices = tuple[Tensor, Tensor]
 
 
-def ceiling_maps(labels: Tensor, strides: list[int], protocol: Protocol) -> Tensor:
+def ceiling_maps(labels: Tensor, strides: list[int], protocol: Protocol, weights: Tensor | None = None) -> Tensor:
     """What the protocol makes of one label map at each stride: (H, W) uint8 with void as 255 -> (S, H, W) uint8.
 
-    Only classes of the map are ever predicted. A map without a single label comes back as it is.
+    ``weights`` (S, C) multiply the classes' scores. Only classes of the map are ever predicted. A map without a single label
+    comes back as it is.
     """
     filled = fill_void(labels[None], labels[None]).labels[0]
     classes = torch.unique(filled)
@@ -29,9 +30,11 @@ def ceiling_maps(labels: Tensor, strides: list[int], protocol: Protocol) -> Tens
     votes = labels if protocol.reduce in ("shares", "mode") else filled
     planes = (votes == classes[:, None, None]).to(torch.float32)
     void = labels == 255 if protocol.steps else None
-    return torch.stack(
-        [classes[_scores(planes, void, stride, protocol).max(0).indices] for stride in strides]
-    )  # argmax: 40 times slower
+    factors = torch.ones(len(strides), len(classes)) if weights is None else weights[:, classes.long()]
+    scores = (
+        _scores(planes, void, stride, protocol) * factor[:, None, None] for stride, factor in zip(strides, factors, strict=True)
+    )
+    return torch.stack([classes[each.max(0).indices] for each in scores])  # argmax: 40 times slower
 
 
 def _scores(planes: Tensor, void: Tensor | None, stride: int, protocol: Protocol) -> Tensor:
