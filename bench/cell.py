@@ -45,6 +45,8 @@ class Cell:
     profile: ProfileSpec | None
     axes: tuple[tuple[str, Any], ...] = ()
     """Further axes of the matrix, as (dotted field, value)."""
+    start: "Cell | None" = None
+    """The cell whose last weights this one starts from: that of the model's `init_from` on the same data with the same seed."""
     fingerprints: Mapping[str, str] | None = field(default=None, compare=False)
 
     @property
@@ -64,7 +66,7 @@ class Cell:
         assert self.fingerprints is not None, "a cell has an id only once its data has been fingerprinted"
         data = self.dataset.model_dump(mode="json")
         test = data.pop("test")
-        model = self.model.model_dump(mode="json")
+        model = self.model.model_dump(mode="json", exclude={"init_from"})
         splits = {split: self.fingerprints[split] for split in (self.dataset.train, self.dataset.val) if split}
         train = {"model": model, "dataset": data}
         if self.train is not None:
@@ -74,8 +76,10 @@ class Cell:
                 "augmentation": self.augmentation.model_dump(mode="json"),
                 "fraction": self.fraction,
                 "seed": self.seed,
-                "train": self.train.model_dump(mode="json"),
+                "train": self.train.model_dump(mode="json", exclude={"recipe"}),
             }
+        if self.start is not None:
+            train["start"] = self.start.train_id
         scored = {
             "protocol": EVAL_PROTOCOL,
             "test": test,
@@ -111,9 +115,10 @@ class Cell:
         """What the cells of one leaderboard row have in common: everything but the seed."""
         return (self.dataset_label, self.model_label, self.augmentation_label, self.fraction, self.axes, self.external)
 
-    def seen(self, fingerprints: Mapping[str, str]) -> "Cell":
-        """The same cell, its data fingerprinted."""
-        return replace(self, fingerprints=dict(fingerprints))
+    def seen(self, fingerprints: Mapping[str, str], start: "Cell | None" = None) -> "Cell":
+        """The same cell, its data fingerprinted; ``start`` is the cell it starts from where that has other data."""
+        start = start or (self.start and self.start.seen(fingerprints))
+        return replace(self, fingerprints=dict(fingerprints), start=start)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data from which `cell_from_json` makes an equal cell."""
@@ -128,6 +133,7 @@ class Cell:
             "eval": self.eval.model_dump(mode="json"),
             "profile": None if self.profile is None else self.profile.model_dump(mode="json"),
             "axes": [list(axis) for axis in self.axes],
+            **({"start": self.start.to_json()} if self.start else {}),
             "fingerprints": None if self.fingerprints is None else dict(self.fingerprints),
         }
 
@@ -147,6 +153,7 @@ def cell_from_json(data: Mapping[str, Any]) -> Cell:
         eval=EvalSpec.model_validate(data["eval"]),
         profile=None if data["profile"] is None else ProfileSpec.model_validate(data["profile"]),
         axes=tuple((path, value) for path, value in data["axes"]),
+        start=cell_from_json(data["start"]) if data.get("start") else None,
         fingerprints=data["fingerprints"],
     )
 

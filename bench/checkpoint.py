@@ -87,6 +87,22 @@ def load_weights(path: Path, model: nn.Module) -> None:
     model.load_state_dict(torch.load(path, map_location=device, weights_only=True))
 
 
+def inherit(path: Path, model: nn.Module) -> dict[str, list[str]]:
+    """Take over what `save_weights` wrote of another model wherever name and shape agree.
+
+    Returns the names that were "taken", those of this model that keep their "initialised" values, and those "left" behind.
+    """
+    mine = model.state_dict()
+    theirs: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    taken = {name: value for name, value in theirs.items() if name in mine and mine[name].shape == value.shape}
+    model.load_state_dict(taken, strict=False)
+    return {
+        "taken": list(taken),
+        "initialised": [name for name in mine if name not in taken],
+        "left": [name for name in theirs if name not in taken],
+    }
+
+
 def finish(folder: Path) -> None:
     """Remove what only an unfinished training needs."""
     for name in (LAST, PREVIOUS, f".{LAST}.tmp"):

@@ -11,11 +11,12 @@ import numpy as np
 
 from bench.cell import Cell
 from bench.data import entry_of
-from bench.data.crops import crop_size
+from bench.data.crops import check_margin
 from bench.data.prepare import cache_folder, prepare, prepare_border
 from bench.data.subsets import horizon, subset_size
 from bench.errors import BenchError
 from bench.job import Job
+from bench.lineage import ancestors
 from bench.plan import Plan, check, roles, trained
 from bench.registry import load
 from bench.runners import RUNNERS
@@ -51,7 +52,7 @@ class Options:
     """None for no mirror."""
     retry: bool = False
     only: str | None = None
-    """Beginning of the id of the one cell to run."""
+    """Beginning of the id of the one cell to run, after those it starts from."""
     trained_only: bool = False
     """Leave out the cells for which something would have to be trained."""
     threads: int | None = None
@@ -67,6 +68,9 @@ def pending(plan: Plan, store: Store, options: Options) -> list[Cell]:
     chosen = [cell for cell in plan.cells if cell.id.startswith(options.only or "")]
     if options.only and not chosen:
         raise BenchError(f"--cell {options.only}: no cell of this suite has such an id. `bench plan SUITE` prints them.")
+    if options.only:
+        needed = {each.id for cell in chosen for each in ancestors(cell) if not trained(each, store)}
+        chosen = [cell for cell in plan.cells if cell in chosen or cell.id in needed]
     if options.trained_only:
         chosen = [cell for cell in chosen if trained(cell, store)]
     return [cell for cell in chosen if _wanted(cell, store, options.retry)]
@@ -141,7 +145,7 @@ def _job(cell: Cell, plan: Plan, store: Store, options: Options, view: View) -> 
         caches[split] = folder
     assert spec.train is not None
     with np.load(caches[spec.train] / "index.npz", allow_pickle=False) as index:
-        crop_size(index["sizes"], cell.recipe)
+        check_margin(index["sizes"], cell.recipe, int(getattr(cell.model, "margin_px", 0)))
         horizon(cell.recipe, subset_size(len(index["sizes"]), cell.fraction))
     if cell.recipe.border_weights:
         title = f"{cell.dataset_label} {spec.train} border weights"

@@ -12,7 +12,9 @@ from bench.cell import Cell
 from bench.data import DATASETS, entry_named, entry_of
 from bench.errors import BenchError, nearest
 from bench.explain import describe
+from bench.lineage import link
 from bench.models import MODELS
+from bench.recipes import RECIPES
 from bench.specs import AnyDatasetSpec, AugmentationSpec, EvalSpec, ModelSpec, ProfileSpec, TrainSpec
 from bench.suite import CELL_ROOTS, Suite
 from bench.yamlfile import KeyPath
@@ -52,11 +54,12 @@ def expand(suite: Suite) -> list[Cell]:
     for index, entry in enumerate(suite.include):
         wanted = {axis: _values(suite, axis, value, ("include", index, axis)) for axis, value in entry.items()}
         combinations += _products({**matrix, **wanted}, order)
+    _expected(suite, matrix)
     build = _Builder(suite, matrix)
     unique = {json.dumps(values, sort_keys=True): values for values in combinations}
     if not unique:
         raise BenchError(f"{suite.place(('exclude',))}: exclude leaves no cell; take an entry out")
-    return [build.cell(values) for values in unique.values()]
+    return link([build.cell(values) for values in unique.values()], lambda label: suite.place(("models", label, "init_from")))
 
 
 def known_datasets(suite: Suite) -> None:
@@ -142,6 +145,15 @@ def _condition(suite: Suite, entry: dict[str, Any], path: KeyPath, matrix: dict[
     return lambda values: all(values[axis] in options for axis, options in wanted.items())
 
 
+def _expected(suite: Suite, matrix: dict[str, Any]) -> None:
+    """Refuse a published score for rows that no suite like this has; a matrix that was narrowed by --set may lack some."""
+    for index, each in enumerate(suite.expected):
+        path: KeyPath = ("expected", index, "when")
+        if "seed" in each.when:
+            raise BenchError(f"{suite.place((*path, 'seed'))}: a published score is for a row, which has all seeds; leave seed out")
+        _condition(suite, each.when, path, matrix)
+
+
 class _Builder:
     """Builds cells, validating each distinct block once however many cells share it."""
 
@@ -191,7 +203,9 @@ class _Builder:
             raise BenchError(
                 f"{place}: unknown field {field!r}; it is one of {', '.join(CELL_ROOTS)}, a dot, and a field of that block"
             )
-        blocks[root] = {**(blocks[root] or {}), key: value}
+        # A recipe sets the horizon too, so one in epochs gives way to it.
+        recipe = {**RECIPES.get(str(value), {}), "epochs": None} if field == "train.recipe" else {}
+        blocks[root] = {**(blocks[root] or {}), **recipe, key: value}
         origin[field] = path
 
     def validate(self, root: str, block: Any, values: Values, origin: dict[str, KeyPath]) -> Any:

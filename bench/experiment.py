@@ -25,6 +25,7 @@ from bench.data.border import border_file
 from bench.data.cache import Cache, open_cache
 from bench.data.chance import torch_seed
 from bench.data.subsets import horizon, median_frequency_weights, subset
+from bench.errors import BenchError
 from bench.evaluate import count, evaluate, rescore
 from bench.job import Job
 from bench.metrics import scores as score
@@ -109,6 +110,7 @@ def _train(job: Job, model: nn.Module, folder: Path, device: torch.device, repor
     batches = Batches(train_cache, chosen, spec, cell.augmentation, cell.seed)
     streamed = Streamed(batches, device) if placement == "streamed" else None
     weights = _class_weights(train_cache, chosen, spec.class_weights, device)
+    inherited = _inherit(Store(job.store), cell, model, report)
     state = TrainState(model, build_optimizer(model, spec))
     for note in checkpoint.resume(folder, state):
         report({"note": note})
@@ -151,10 +153,27 @@ def _train(job: Job, model: nn.Module, folder: Path, device: torch.device, repor
         "val_images": len(val_cache) if val_cache else 0,
         "placement": placement,
     }
+    data |= inherited
     write_json(folder / "train_ids.json", ids)
     facts = {"best": state.best, "steps": spec.steps, "train_s": curve.seconds(), "data": data, "environment": environment(device)}
     write_json(folder / "trained.json", facts)
     checkpoint.finish(folder)
+
+
+def _inherit(store: Store, cell: Cell, model: nn.Module, report: Report) -> dict[str, Any]:
+    """Begin with the last weights of the cell this one starts from; returns what of them was taken over, for the result."""
+    if cell.start is None:
+        return {}
+    folder = next(path.parent for path in (store.root / "cells").glob(f"{cell.start.train_id}-*/trained.json"))
+    names = checkpoint.inherit(folder / checkpoint.FINAL, model)
+    if not names["taken"]:
+        raise BenchError(
+            f"{cell.label} shares no parameter with {cell.start.label}, which it is to start from; leave init_from out"
+        )
+    listed = [f"{len(names['taken'])} tensors from {cell.start.model_label}"]
+    listed += [f"{kind}: {', '.join(names[kind])}" for kind in ("initialised", "left") if names[kind]]
+    report({"note": "; ".join(listed)})
+    return {"start": {"model": cell.start.model_label, "train_id": cell.start.train_id, **names, "taken": len(names["taken"])}}
 
 
 def _siblings(store: Store, cell: Cell) -> list[Path]:
@@ -231,7 +250,7 @@ def _predicted_alike(store: Store, cell: Cell) -> Path | None:
 def _predicts(cell: Cell) -> tuple[Any, ...]:
     """What decides the label maps of a trained cell."""
     scored = cell.parts["eval"]
-    return scored["test"], scored["data"], cell.eval.choose, cell.eval.batch, cell.eval.precision
+    return scored["test"], scored["data"], cell.eval.choose, cell.eval.batch, cell.eval.precision, cell.eval.tile
 
 
 def _profile(job: Job, model: nn.Module, device: torch.device) -> dict[str, Any] | None:

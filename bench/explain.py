@@ -9,7 +9,17 @@ from pydantic import BaseModel, ValidationError
 from bench.data import DATASETS
 from bench.errors import nearest, unknown
 from bench.models import MODELS
-from bench.specs import DATASET_SPECS, AugmentationSpec, DatasetSpec, EvalSpec, FcnSpec, ProfileSpec, TrainSpec, UnetSpec
+from bench.specs import (
+    DATASET_SPECS,
+    AugmentationSpec,
+    DatasetSpec,
+    EvalSpec,
+    Expectation,
+    FcnSpec,
+    ProfileSpec,
+    TrainSpec,
+    UnetSpec,
+)
 from bench.yamlfile import Document, KeyPath
 
 BLOCKS: dict[str, type[BaseModel]] = {"train": TrainSpec, "eval": EvalSpec, "profile": ProfileSpec}
@@ -123,4 +133,6 @@ def _keys_at(path: KeyPath, data: Any, root: type[BaseModel]) -> list[str]:
             return list(AugmentationSpec.model_fields)
         case ("overrides", int()):
             return ["when", "set"]
+        case ("expected", int()):
+            return list(Expectation.model_fields)
     return []

@@ -49,12 +49,15 @@ def columns(rows: list[Row]) -> list[str]:
     by = rows[0].ranked_by if rows else "miou"
     if by not in names:
         names.insert(names.index("miou"), by)
+    names += [f"{metric}_published" for metric in PERCENT if any(metric in row.published for row in rows)]
     return [*names, "status"] if any(row.status for row in rows) else names
 
 
 def cell_text(row: Row, column: str) -> str:
     """One cell of a table for people."""
     value = row.to_json().get(column)
+    if metric := _published(column):
+        return row.published[metric].text if metric in row.published else "–"
     if column == "status":
         return str(value)
     if value is None:
@@ -74,11 +77,31 @@ def cell_text(row: Row, column: str) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def _published(column: str) -> str | None:
+    """The score whose published value a column shows."""
+    metric = column.removesuffix("_published")
+    return metric if metric != column and metric in PERCENT else None
+
+
+def title(column: str) -> str:
+    """The head of a column."""
+    metric = _published(column)
+    return f"Published {TITLES[metric]}" if metric else TITLES.get(column, column)
+
+
+def _sources(rows: list[Row]) -> list[str]:
+    """Where the published scores come from, each once, and what they are not comparable in."""
+    found = [each for row in rows for each in row.published.values()]
+    notes = [f"Published scores with their tolerance: {text}." for text in dict.fromkeys(each.expectation.source for each in found)]
+    others = dict.fromkeys(each.splits for each in found if each.splits[0] != each.splits[1])
+    return notes + [f"They are of {theirs}, and this table is of {ours}: other images, other scores." for theirs, ours in others]
+
+
 def footnotes(rows: list[Row]) -> list[str]:
     """What the numbers of a table mean and how they were measured."""
     results = [result for row in rows for result in row.results]
     if not results:
-        return []
+        return _sources(rows)
     images = sorted({result.data["test_images"] for result in results})
     seeds = sorted({len(row.results) for row in rows if row.results and not row.external})
     widths = sorted({width for result in results for width in result.data.get("boundary_width_px", [])})
@@ -117,6 +140,7 @@ def footnotes(rows: list[Row]) -> list[str]:
         notes.append(f"Boundary IoU with a band of {_span(widths)} px.")
     measured = sorted({_speed(result.profile) for result in results if result.profile})
     notes += [f"Speed: {text}." for text in measured]
+    notes += _sources(rows)
     if any(row.external for row in rows):
         notes.append(f"{EXTERNAL} trained elsewhere: its predictions were scored here, its stride is as stated by its makers.")
     return notes
@@ -137,7 +161,7 @@ def table(rows: list[Row]) -> Table:
     shown, plain = columns(rows), [row.to_json() for row in rows]
     keys = dict.fromkeys(key for record in plain for key in record)  # an axis may be that of some rows alone
     return Table(
-        titles=[TITLES.get(name, name) for name in shown],
+        titles=[title(name) for name in shown],
         lines=[[cell_text(row, name) for name in shown] for row in rows],
         records=[{key: record.get(key) for key in keys} for record in plain],
         notes=footnotes(rows),

@@ -1,9 +1,9 @@
 """From results to ranked rows: seeds grouped, intervals over seeds and images, nothing that is not there shown as 0."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from bench.judge import judge
 from bench.scored import Scored, read, statistic
 from bench.statistics import Interval
 from bench.store import Failure, Result, Store
+
+if TYPE_CHECKING:
+    from bench.published import Published
 
 PERCENT = ("miou", "boundary_iou", "trimap_iou_3px", "boundary_f1", "davis_f", "fwiou", "pixel_accuracy", "mean_accuracy")
 """Scores in [0, 1]; each is a sum over images, so each can be ranked with an interval."""
@@ -37,6 +40,8 @@ class Row:
     convention: str = "fcn"
     """That of ``scores["miou"]`` and its interval."""
     ranked_by: str = "miou"
+    published: Mapping[str, "Published"] = field(default_factory=dict)
+    """Published scores by metric, which `bench.published` puts beside the row."""
     images: list[Scored] = field(default_factory=list, repr=False, compare=False)
     """The sums of each result, image by image; ranked rows have them."""
 
@@ -76,6 +81,9 @@ class Row:
         row |= {name: self.scores.get(name) for name in (*COST, *SPEED)}
         profile = self.results[0].profile if self.results and self.results[0].profile else {}
         row |= {key: profile.get(key) for key in ("device", "precision", "height_px", "width_px", "batch")}
+        for metric, each in self.published.items():
+            row |= {f"{metric}_published": each.expectation.value, f"{metric}_tolerance": each.expectation.tolerance}
+            row |= {f"{metric}_published_source": each.expectation.source, f"{metric}_verdict": each.verdict}
         return {**row, "status": self.status, "cells": [cell.id for cell in self.cells]}
 
 

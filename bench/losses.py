@@ -13,9 +13,10 @@ def segmentation_loss(
     class_weights: Tensor | None = None,
     pixel_weights: Tensor | None = None,
     label_smoothing: float = 0.0,
+    reduction: str = "mean",
     ignore_index: int = IGNORE_INDEX,
 ) -> Tensor:
-    """Mean cross-entropy over annotated pixels, a scalar in fp32.
+    """Cross-entropy over annotated pixels, their mean or with ``reduction="sum"`` their sum, a scalar in fp32.
 
     Takes logits (B, C, H, W), labels (B, H, W) of any integer type and class weights (C,). With weights the mean is weighted:
     divided by the sum of the weights of the true classes, as ``torch.nn.CrossEntropyLoss`` does, which this function equals
@@ -40,5 +41,7 @@ def segmentation_loss(
         if extra is not None:
             uniform = uniform - (logs * extra).sum() / logits.shape[1]
         total = torch.lerp(total, uniform, label_smoothing)
+    if reduction == "sum":
+        return total
     # Where every pixel is void the numerator is an exact 0; any positive divisor keeps it so.
     return total / torch.where(known.any(), weights.sum(), 1.0)

@@ -12,6 +12,7 @@ from bench.data.border import object_ids
 from bench.data.fingerprint import fingerprint
 from bench.data.samples import Sample, list_samples
 from bench.errors import BenchError
+from bench.lineage import ancestors
 from bench.store import Store, split_key
 
 
@@ -56,17 +57,22 @@ def survey(
     note: dict[str, Any] = (store.suite(suite_name) or {}) if suite_name else {}
     noted: dict[str, str] = note.get("fingerprints", {})
     for cell in cells:
-        key = cell.dataset.model_dump_json()
-        if key not in known:
-            known[key] = _prints(cell, data_root, store, plan, noted)
-        prints = known[key]
-        if isinstance(prints, BenchError):
-            plan.blocked.append((cell, str(prints)))
-            continue
-        if cell.eval.choose == "best" and key not in chosen_apart:
-            _no_choice_on_the_reported(cell, plan)
-            chosen_apart.add(key)
-        plan.cells.append(cell.seen(prints))
+        seen: Cell | None = None
+        for each in [*reversed(ancestors(cell)), cell]:
+            key = each.dataset.model_dump_json()
+            if key not in known:
+                known[key] = _prints(each, data_root, store, plan, noted)
+            prints = known[key]
+            if isinstance(prints, BenchError):
+                plan.blocked.append((cell, str(prints)))
+                break
+            if each.eval.choose == "best" and key not in chosen_apart:
+                _no_choice_on_the_reported(each, plan)
+                chosen_apart.add(key)
+            seen = each.seen(prints, seen)
+        else:
+            assert seen is not None
+            plan.cells.append(seen)
     plan.contests = _seen(contests, data_root, store, note.get("contests", []), needed=not cells)
     return plan
 
@@ -164,6 +170,11 @@ def check(cells: Iterable[Cell]) -> None:
         spec = cell.dataset
         if cell.recipe.border_weights:
             object_ids(cell.recipe.border_weights, entry_of(spec).class_names)
+        if cell.eval.tile and not getattr(cell.model, "margin_px", 0):
+            raise BenchError(
+                f"{cell.label}: eval.tile would change the logits of a model that pads its convolutions. Leave it out; it is for a "
+                "U-Net with padding: valid."
+            )
         if cell.eval.choose == "best" and spec.val is None:
             raise BenchError(
                 f"{cell.label}: eval.choose is 'best', but dataset {spec.name} has no split to choose on. "
@@ -190,9 +201,12 @@ def describe(cell: Cell, store: Store) -> tuple[str, str]:
         return state, f"{failure.cause}: {failure.message}" if failure else ""
     if state == "started":
         return state, "goes on from its last checkpoint"
-    return state, "is scored anew from the weights of a cell trained alike" if trained(
-        cell, store
-    ) else "trains from the first step"
+    if trained(cell, store):
+        return state, "is scored anew from the weights of a cell trained alike"
+    if cell.start is None:
+        return state, "trains from the first step"
+    after = "" if trained(cell.start, store) else ", once that is trained"
+    return state, f"trains from the last weights of {cell.start.model_label}{after}"
 
 
 def trained(cell: Cell, store: Store) -> bool:

@@ -54,12 +54,13 @@ def _generate(root: Path, spec: DatasetSpec) -> None:
 
 
 def _shrunk(cell: Cell) -> Cell:
+    margin_px = int(getattr(cell.model, "margin_px", 0))
     train: TrainSpec = cell.recipe.model_copy(
         update={
             "steps": STEPS,
             "epochs": None,
             "batch": min(BATCH, cell.recipe.batch),
-            "crop": "full" if cell.recipe.crop == "full" else SIDE,
+            "crop": "full" if cell.recipe.crop == "full" and not margin_px else SIDE + 2 * margin_px,
             "warmup_steps": min(1, cell.recipe.warmup_steps),
             "val_every": None,
         }
@@ -69,4 +70,5 @@ def _shrunk(cell: Cell) -> Cell:
         dataset = dataset.model_copy(update={"size": (64, 96), "train_images": 4, "val_images": 4, "test_images": 4})
     model = cell.model.model_copy(update={"weights": None}) if getattr(cell.model, "weights", None) else cell.model
     profile = cell.profile and cell.profile.model_copy(update={"size": SIZE, "batch": BATCH, "warmup": 1, "rounds": 2})
-    return replace(cell, train=train, dataset=dataset, model=model, profile=profile)
+    start = cell.start and _shrunk(cell.start)
+    return replace(cell, train=train, dataset=dataset, model=model, profile=profile, start=start)

@@ -21,6 +21,8 @@ from pydantic import (
     model_validator,
 )
 
+from bench.recipes import RECIPES
+
 # Bounds beyond anything sensible: a slip of the finger is a message, not a machine without memory.
 Count = Annotated[int, Field(gt=0, le=1_000_000_000)]
 Images = Annotated[int, Field(gt=0, le=1_000_000)]
@@ -35,14 +37,32 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
-class FcnSpec(Spec):
+class NetSpec(Spec):
+    """What every model that a suite trains may say."""
+
+    init_from: str | None = None
+    """Another model of this suite, by its name here: it is trained first, on the same data with the same seed, and what it has
+    in common with this one, by name and shape, is taken over from its last step. The rest starts as it would without."""
+
+
+class FcnSpec(NetSpec):
     """A fully convolutional network with skips (Long et al. 2015)."""
 
     name: Literal["fcn"]
-    backbone: Literal["small", "vgg16", "vgg16_bn", "resnet18", "resnet34", "resnet50"] = "vgg16"
+    form: Literal["modern", "paper"] = "modern"
+    """"paper" is the released Caffe graph, layer by layer: VGG16, 100 px of padding, pools that round up, fc6 and fc7 of 4096
+    channels, crop offsets, input in BGR. "modern" keeps every layer's size and takes any trunk."""
+    backbone: Literal[
+        "small", "vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn", "googlenet",
+        "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "resnext101_32x8d", "mobilenet_v2",
+        "densenet121",
+    ] = "vgg16"  # fmt: skip
     """The classifier whose convolutional part is the trunk."""
-    stride: Literal[32, 16, 8] = 8
+    stride: Literal[32, 16, 8, 4, 2] = 8
     """Stride in pixels of the finest grid on which classes are scored: 32 for FCN-32s, 8 for FCN-8s."""
+    skips: Literal["plain", "scaled"] = "plain"
+    """"scaled" multiplies what the skip at stride 16 scores by 0.01 and at stride 8 by 0.0001, as the paper does to train all at
+    once, and so on by 0.01 a step for finer ones."""
     weights: Literal["imagenet"] | None = None
     """Where the trunk starts: "imagenet" for torchvision's own files, nothing for random weights."""
     width: Side = 8
@@ -52,27 +72,65 @@ class FcnSpec(Spec):
     dropout: Probability = 0.5
     """Dropout after fc6 and after fc7."""
     upsampling: Literal["fixed", "learned"] = "learned"
-    """All upsampling is bilinear at the start; "learned" trains the 2x steps between skips, as the paper has it."""
+    """All upsampling is bilinear at the start; "learned" trains the 2x steps between skips. Unset: "fixed" in the paper form, as
+    in its released code, "learned" in the modern one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _paper_upsampling_is_fixed(cls, data: Any) -> Any:
+        unsaid = isinstance(data, dict) and data.get("form") == "paper" and "upsampling" not in data
+        return {**data, "upsampling": "fixed"} if unsaid else data
 
     @model_validator(mode="after")
-    def _small_has_no_weights(self) -> "FcnSpec":
-        if self.backbone == "small" and self.weights:
-            raise ValueError("the `small` backbone has no ImageNet weights; leave `weights` out or choose another backbone")
+    def _paper_is_one_graph(self) -> "FcnSpec":
+        possible = {"backbone": ("vgg16",), "stride": (32, 16, 8), "width": (8,), "head_width": (None,)}
+        for field, values in possible.items() if self.form == "paper" else ():
+            if getattr(self, field) not in values:
+                remedy = f"it is {' or '.join(map(str, values))}" if field in ("backbone", "stride") else "leave it out"
+                raise ValueError(f"{field}: given {getattr(self, field)}, which form: paper does not have; {remedy} there")
+        return self
+
+    @model_validator(mode="after")
+    def _weights_are_published(self) -> "FcnSpec":
+        if self.weights and self.backbone in ("small", "googlenet", "densenet121"):
+            raise ValueError(
+                f"the `{self.backbone}` backbone has no ImageNet weights here; leave `weights` out or choose another backbone"
+            )
         return self
 
 
-class UnetSpec(Spec):
-    """A U-Net with padded convolutions (Ronneberger et al. 2015)."""
+class UnetSpec(NetSpec):
+    """A U-Net (Ronneberger et al. 2015), padded or as published."""
 
     name: Literal["unet"]
     width: Side = 64
     """Channels of the first level; every level below has twice as many."""
     depth: Annotated[int, Field(ge=1, le=7)] = 4
     """Number of poolings."""
+    padding: Literal["same", "valid"] = "same"
+    """"valid" as published: every 3x3 convolution loses a pixel a side, and an input of 572 px gives 388 px of logits. Images are
+    scored by overlapping tiles with mirrored borders; a training crop must be larger than the frame that is lost."""
+    stride: Literal[1, 2, 4, 8, 16] = 1
+    """Stride in pixels at which the decoder stops and classes are scored; the rest is bilinear interpolation, as in an FCN."""
     norm: Literal["batch", "none"] = "batch"
     """Batch normalisation after every 3x3 convolution, or none as published."""
     dropout: Probability = 0.0
     """Dropout at the end of the contracting path."""
+
+    @property
+    def margin_px(self) -> int:
+        """Pixels a side that the output lacks of the input: 92 for the published net."""
+        if self.padding == "same":
+            return 0
+        # Two convolutions a level and way lose 2 of its units each, the lowest level's two in all; half a cell more is needed
+        # to interpolate between units.
+        return 6 * 2**self.depth - 2 - 2 * self.stride + self.stride // 2
+
+    @model_validator(mode="after")
+    def _stride_is_reached(self) -> "UnetSpec":
+        if self.stride > 2**self.depth:
+            raise ValueError(f"stride {self.stride} is coarser than depth {self.depth} goes; the coarsest is {2**self.depth}")
+        return self
 
 
 def _model_tag(value: Any) -> str | None:
@@ -289,6 +347,9 @@ class BorderSpec(Spec):
 class TrainSpec(Spec):
     """How a cell is trained."""
 
+    recipe: Literal["paper_32s", "paper_16s", "paper_8s", "paper_at_once", "modern"] | None = None
+    """A published training, of which fields given beside it change a part: `bench/recipes.py` has them. An override that sets it
+    starts over from it. It is a name for what it sets, and never hashed."""
     steps: Count | None = 40_000
     """Optimiser steps: a tenth of the data costs the same compute. The horizon unless `epochs` is given."""
     epochs: Count | None = None
@@ -296,10 +357,14 @@ class TrainSpec(Spec):
     batch: Side = 16
     """Images a step."""
     crop: Side | Size | Literal["full"] = "full"
-    """Training crop in pixels: a side, a (height, width), or "full" for whole images of one size."""
+    """Training crop in pixels: a side, a (height, width), or "full" for whole images, of one size unless `batch` is 1."""
+    sampling: Literal["epochs", "replacement"] = "epochs"
+    """How images are drawn: epoch after epoch in a new order, or each time anew from all of them."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     lr: PositiveFloat = 0.01
-    """Base learning rate for a loss averaged over pixels."""
+    """Base learning rate, for the loss as `loss` has it."""
+    bias_lr_factor: PositiveFloat = 1.0
+    """Rate of biases and normalisation (all one-dimensional parameters) as a multiple of `lr`; Caffe's recipes have 2."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """SGD's momentum; AdamW takes it as its first beta."""
     weight_decay: NonNegativeFloat = 5e-4
@@ -308,6 +373,8 @@ class TrainSpec(Spec):
     """How the rate falls after the warm-up: (1 - t)^0.9, half a cosine, or not at all."""
     warmup_steps: NonNegativeInt = 0
     """Steps over which the rate rises linearly from 0."""
+    loss: Literal["mean", "sum"] = "mean"
+    """Cross-entropy averaged over the annotated pixels of a batch, or summed: then the rate is for all pixels together."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     class_weights: Literal["none", "median_frequency"] = "none"
     """Weights of the cross-entropy; median_frequency as Eigen and Fergus 2015, over the images trained on."""
@@ -324,9 +391,14 @@ class TrainSpec(Spec):
 
     @model_validator(mode="before")
     @classmethod
-    def _epochs_displace_the_default(cls, data: Any) -> Any:
-        displaced = isinstance(data, dict) and data.get("epochs") is not None and "steps" not in data
-        return {**data, "steps": None} if displaced else data
+    def _filled(cls, data: Any) -> Any:
+        """Fields beside a recipe win, and `epochs` displaces the steps of a recipe or the default."""
+        if not isinstance(data, dict):
+            return data
+        recipe = RECIPES.get(str(data.get("recipe")), {})
+        if data.get("epochs") is not None:
+            recipe = {**recipe, "steps": None}
+        return {**recipe, **data}
 
     @model_validator(mode="after")
     def _one_horizon(self) -> "TrainSpec":
@@ -355,13 +427,16 @@ class EvalSpec(Spec):
     keep_predictions: bool = False
     """Keep the predicted label maps, some kilobytes an image, for the pictures of the dashboard and for `bench rescore`."""
     precision: Literal["fp32", "bf16"] = "fp32"
+    tile: Size | None = None
+    """(height, width) in pixels of the tiles that a model with valid convolutions labels an image in, to bound memory; rounded up
+    to the model's coarsest stride. Its logits are the same for any tiling. Unset: the image as a whole."""
 
 
 class ProfileSpec(Spec):
     """How speed and cost are measured."""
 
     size: Size | None = None
-    """(height, width) in pixels of the input. Unset: the size of the first image of the reported split."""
+    """(height, width) in pixels of the image that is labelled. Unset: the size of the first image of the reported split."""
     batch: Side = 8
     """Images a forward pass for the throughput."""
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -369,3 +444,22 @@ class ProfileSpec(Spec):
     """Passes before the clock starts."""
     rounds: Count = 20
     """Timed passes."""
+
+
+class Expectation(Spec):
+    """A published score that rows of a suite are held against."""
+
+    when: dict[str, Any]
+    """Axis -> value, or a list of values: the rows it is for. All seeds of a row count as one."""
+    metric: Literal[
+        "miou", "fwiou", "pixel_accuracy", "mean_accuracy", "boundary_iou", "trimap_iou_3px", "boundary_f1", "davis_f"
+    ] = "miou"
+    """The score, a name of `bench list metrics`; mIoU as in FCN."""
+    value: Probability
+    """What was published, in [0, 1]."""
+    tolerance: Annotated[float, Field(gt=0, le=1)]
+    """How far a row may be off, to either side, to pass."""
+    split: str | None = None
+    """The split the published score is of, where the suite reports another: that is told beside the table."""
+    source: Annotated[str, Field(min_length=1)]
+    """Where the score was published."""

@@ -9,7 +9,7 @@ from pydantic import Field, PrivateAttr, ValidationError, field_validator, model
 
 from bench.errors import BenchError
 from bench.explain import explain
-from bench.specs import AnyDatasetSpec, AugmentationSpec, EvalSpec, ModelSpec, ProfileSpec, Spec, TrainSpec
+from bench.specs import AnyDatasetSpec, AugmentationSpec, EvalSpec, Expectation, ModelSpec, ProfileSpec, Spec, TrainSpec
 from bench.yamlfile import Document, KeyPath, read_yaml
 
 Axis = Annotated[list[Any], Field(min_length=1)]
@@ -50,6 +50,8 @@ class Suite(Spec):
     """Combinations of the matrix to leave out: axis -> value or list of values."""
     overrides: list[Override] = []
     """Changes to some cells, applied in order."""
+    expected: list[Expectation] = []
+    """Published scores, which the leaderboard prints beside the rows they are for, with pass or fail."""
     train: TrainSpec = TrainSpec()
     eval: EvalSpec = EvalSpec()
     profile: ProfileSpec | None = ProfileSpec()

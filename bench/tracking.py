@@ -96,8 +96,11 @@ class Mirror:
         run = self.client.create_run(
             self.experiment, run_name=name, tags={CELL_TAG: cell_id, **{f"label.{k}": v for k, v in label.items()}}
         )
+        if "start" in cell:  # a cell of its own, with a run of its own
+            cell["start"] = cell["start"]["labels"]["model"]
         params = [self.entities.Param(key, str(value)[:6000]) for key, value in _flat(cell)]
-        self.client.log_batch(run.info.run_id, params=params)
+        for begin in range(0, len(params), 100):  # as many as a server takes at once
+            self.client.log_batch(run.info.run_id, params=params[begin : begin + 100])
         return str(run.info.run_id)
 
     def _send_curve(self, run: str, lines: list[dict[str, Any]]) -> None:

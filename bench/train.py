@@ -66,7 +66,7 @@ def train(
         images, labels, *border = batches(step)
         rate = learning_rate(step, spec)
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["lr_factor"]
         with torch.autocast(device.type, torch.bfloat16, enabled=spec.precision == "bf16"):
             logits = model(images)
         loss = segmentation_loss(
@@ -75,6 +75,7 @@ def train(
             class_weights=class_weights,
             pixel_weights=spec.border_weights.w0 * inner(border[0], margin).float() if spec.border_weights else None,
             label_smoothing=spec.label_smoothing,
+            reduction=spec.loss,
         )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -121,11 +122,11 @@ def learning_rate(step: int, spec: TrainSpec) -> float:
 
 
 def build_optimizer(model: nn.Module, spec: TrainSpec) -> torch.optim.Optimizer:
-    """SGD or AdamW; biases and normalisation (all one-dimensional parameters) do not decay."""
+    """SGD or AdamW; biases and normalisation (all one-dimensional parameters) do not decay, and have a rate of their own."""
     parameters = [each for each in model.parameters() if each.requires_grad]
     groups: list[dict[str, Any]] = [
-        {"params": [each for each in parameters if each.ndim > 1], "weight_decay": spec.weight_decay},
-        {"params": [each for each in parameters if each.ndim <= 1], "weight_decay": 0.0},
+        {"params": [each for each in parameters if each.ndim > 1], "weight_decay": spec.weight_decay, "lr_factor": 1.0},
+        {"params": [each for each in parameters if each.ndim <= 1], "weight_decay": 0.0, "lr_factor": spec.bias_lr_factor},
     ]
     if spec.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=spec.lr, momentum=spec.momentum)

@@ -9,7 +9,16 @@ import pytest
 
 FLOORS = [
     ["bench", "bench.errors", "bench.registry", "bench.yamlfile"],
-    ["bench.data", "bench.data.entries", "bench.data.entries.*", "bench.models", "bench.metrics", "bench.specs", "bench.geometry"],
+    [
+        "bench.data",
+        "bench.data.entries",
+        "bench.data.entries.*",
+        "bench.models",
+        "bench.metrics",
+        "bench.specs",
+        "bench.recipes",
+        "bench.geometry",
+    ],
     [
         "bench.explain",
         "bench.cell",
@@ -17,6 +26,7 @@ FLOORS = [
         "bench.entrants",
         "bench.suite",
         "bench.expand",
+        "bench.lineage",
         "bench.store",
         "bench.statistics",
         "bench.statistics.*",
@@ -46,6 +56,7 @@ FLOORS = [
         "bench.comparison_text",
         "bench.noise",
         "bench.export",
+        "bench.published",
     ],
     ["bench.cli", "bench.cli.*", "bench.__main__", "dashboard", "dashboard.*"],
 ]

@@ -1,6 +1,7 @@
 """FCNs: upsampling, counts, alignment, any size, and gradients everywhere."""
 
 import copy
+from itertools import product
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import nn
 from bench.models import build_model
 from bench.models.fcn import Decoder, Head
 from bench.models.trace import count_parameters
-from bench.models.trunks import Tap
+from bench.models.trunks import Tap, build_trunk
 from bench.models.upsample import Upsample, bilinear_kernel
 from bench.specs import FcnSpec
 
@@ -85,7 +86,7 @@ def test_parameters_of_learned_upsampling():
     assert count_parameters(fcn(5, stride=32, upsampling="learned")) == count_parameters(fcn(5, stride=32, upsampling="fixed"))
 
 
-@pytest.mark.parametrize("stride", [32, 16, 8])
+@pytest.mark.parametrize("stride", [32, 16, 8, 4, 2])
 @pytest.mark.parametrize("size", SIZES)
 def test_any_size(stride, size):
     model = perturb(fcn(stride=stride)).eval()
@@ -123,8 +124,10 @@ def test_scores_over_a_trunk_from_nothing_pass_gradients_on_at_once():
     assert model.trunk.stages[0][0].weight.grad.any()
 
 
-@pytest.mark.parametrize("backbone", ["small", "resnet18"])
-@pytest.mark.parametrize("stride", [32, 16, 8])
+@pytest.mark.parametrize(
+    ("backbone", "stride"),
+    [*product(["small", "resnet18"], [32, 16, 8]), ("small", 4), ("small", 2), ("googlenet", 2)],
+)
 def test_an_output_pixel_looks_around_itself(backbone, stride):
     """With every weight alike, the middle of what a pixel sees is the pixel itself: all grids are where they are said to be."""
     model = positive(fcn(2, backbone=backbone, stride=stride, head_width=4, upsampling="fixed"))
@@ -136,12 +139,83 @@ def test_an_output_pixel_looks_around_itself(backbone, stride):
         assert middle.item() == pytest.approx(pixel, abs=1e-6)
 
 
-@pytest.mark.parametrize("stride", [32, 16, 8])
+@pytest.mark.parametrize("stride", [32, 16, 8, 4, 2])
 def test_shifts_by_the_coarsest_stride_shift_the_logits(stride):
     model = perturb(fcn(stride=stride)).eval().double()
     images = torch.randn(1, 3, 64, 1088, dtype=torch.float64)
     logits, shifted = model(images), model(images.roll(32, 3))
     torch.testing.assert_close(shifted[..., 512:576], logits[..., 480:544])
+
+
+@pytest.mark.parametrize("stride", [16, 8, 4, 2])
+def test_what_is_scored_at_a_stride_follows_shifts_by_that_stride(stride):
+    """A sum over grids follows shifts of the coarsest; the grid that a stride adds follows shifts by the stride, and no finer."""
+    model = perturb(fcn(stride=stride)).eval().double()
+    images = torch.randn(1, 3, 64, 1088, dtype=torch.float64)
+    assert not torch.allclose(model(images.roll(stride, 3))[..., 512:576], model(images)[..., 512 - stride : 576 - stride])
+    for coarser, score in model.decoder.scores.items():
+        if int(coarser) > stride:
+            nn.init.zeros_(score.weight)
+            nn.init.zeros_(score.bias)
+    for shift, follows in ((stride, True), (stride // 2, False)):
+        moved, logits = model(images.roll(shift, 3))[..., 512:576], model(images)[..., 512 - shift : 576 - shift]
+        assert torch.allclose(moved, logits) == follows
+
+
+def test_scaled_skips_multiply_what_they_are_given():
+    plain, scaled = perturb(fcn(stride=8)).eval(), perturb(fcn(stride=8, skips="scaled")).eval()
+    scaled.load_state_dict(plain.state_dict())
+    for stride, factor in (("16", 0.01), ("8", 0.0001)):
+        plain.decoder.scores[stride].weight.data.mul_(factor)
+    images = torch.randn(1, 3, 64, 96)
+    torch.testing.assert_close(plain(images), scaled(images))
+
+
+def test_scores_of_a_net_that_starts_from_another_begin_at_zero():
+    assert all(not parameter.any() for parameter in fcn(init_from="fcn32s").decoder.scores.parameters())
+    assert fcn().decoder.scores["8"].weight.any()
+
+
+GOLDEN = {
+    # Five logits of pixel (10, 20) and the sum of all weights' magnitudes, of version 0.1.0.
+    "small": ({"stride": 8, "width": 4}, [-2.295241, 8.952332, 1.760427, 3.13826, -3.951275], 4914.725614),
+    "vgg16": (
+        {"backbone": "vgg16", "stride": 8, "head_width": 16},
+        [-1.107001, 1.810799, 1.192224, 1.107175, -2.829452],
+        275008.7677,
+    ),
+    "resnet18": (
+        {"backbone": "resnet18", "stride": 32, "head_width": 16},
+        [3.597941, 3.770657, -2.077552, 9.232038, 9.579844],
+        246539.1642,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_a_seed_gives_the_model_it_always_gave(name):
+    options, logits, magnitude = GOLDEN[name]
+    torch.manual_seed(7)
+    model = build_model(FcnSpec(name="fcn", **{"backbone": "small", **options}), 5).eval()
+    torch.manual_seed(1)
+    assert model(torch.randn(1, 3, 49, 70))[0, :, 10, 20].tolist() == pytest.approx(logits, rel=1e-3, abs=1e-4)
+    assert sum(value.double().abs().sum().item() for value in model.state_dict().values()) == pytest.approx(magnitude, rel=1e-6)
+
+
+PYRAMIDS = {
+    # By hand, the pixel in the middle of a stage's first unit: pools of 3 without padding shift it by one unit, of 2 by half.
+    "vgg13_bn": [(2, 64, 0.5), (4, 128, 1.5), (8, 256, 3.5), (16, 512, 7.5), (32, 512, 15.5)],
+    "resnet152": [(2, 64, 0), (4, 256, 0), (8, 512, 0), (16, 1024, 0), (32, 2048, 0)],
+    "mobilenet_v2": [(2, 16, 0), (4, 24, 0), (8, 32, 0), (16, 96, 0), (32, 1280, 0)],
+    "googlenet": [(2, 64, 0), (4, 192, 2), (8, 480, 6), (16, 832, 14), (32, 1024, 22)],
+    "densenet121": [(2, 64, 0), (4, 256, 0), (8, 512, 2), (16, 1024, 6), (32, 1024, 14)],
+}
+
+
+@pytest.mark.parametrize("backbone", PYRAMIDS)
+def test_stages_are_found_at_the_trunks_own_strides(backbone):
+    trunk, _ = build_trunk(FcnSpec(name="fcn", backbone=backbone))
+    assert [(tap.stride, tap.channels, tap.centre_px) for tap in trunk.taps] == PYRAMIDS[backbone]
 
 
 def test_a_constant_image_gives_constant_logits_away_from_borders():
@@ -173,7 +247,7 @@ def positive(model: nn.Module) -> nn.Module:
     for parent in list(model.modules()):
         for name, child in parent.named_children():
             if isinstance(child, nn.MaxPool2d):
-                setattr(parent, name, nn.AvgPool2d(child.kernel_size, child.stride, child.padding))
+                setattr(parent, name, nn.AvgPool2d(child.kernel_size, child.stride, child.padding, child.ceil_mode))
     for parameter in model.parameters():
         nn.init.constant_(parameter, 1 / parameter[0].numel())
     return model

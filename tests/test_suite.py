@@ -36,7 +36,7 @@ MISTAKES = [
     ("train: {stesp: 3}\n" + GOOD, "/x.yaml:1: train.stesp: unknown key 'stesp'. Did you mean 'steps'?"),
     (GOOD + "nmae: x\n", "/x.yaml:7: nmae: unknown key 'nmae'. Did you mean 'name'?"),
     (GOOD.replace("stride: 8", "strid: 8"), "/x.yaml:2: models.a.strid: unknown key 'strid'. Did you mean 'stride'?"),
-    (GOOD.replace("stride: 8", "stride: 7"), "/x.yaml:2: models.a.stride: given 7, expected 32, 16 or 8."),
+    (GOOD.replace("stride: 8", "stride: 7"), "/x.yaml:2: models.a.stride: given 7, expected 32, 16, 8, 4 or 2."),
     (GOOD.replace("name: fcn", "name: fnc"), "/x.yaml:2: models.a.name: unknown model 'fnc'. Did you mean 'fcn'?"),
     (GOOD.replace("width: 8", "width: wide"), "/x.yaml:3: models.b.width: given 'wide', expected a valid integer."),
     (GOOD.replace("[a, b]", "[a, c]"), "/x.yaml:6: unknown model 'c'."),

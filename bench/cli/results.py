@@ -24,6 +24,7 @@ from bench.cli.printing import say, show
 from bench.errors import BenchError, nearest
 from bench.export import table
 from bench.leaderboard import PERCENT, Row, collect, rank
+from bench.published import beside
 from bench.scored import statistic
 from bench.store import write_whole
 from bench.tables import WRITERS, Table
@@ -102,7 +103,7 @@ def ranked(opened: Opened, metric: str, convention: str) -> list[Row]:
         path = opened.suite.document.path
         how = f"Run it: bench run {path}" if opened.suite.matrix else f"Score some: bench score {path} --predictions DIR"
         raise BenchError(f"{opened.suite.name} has no results in {opened.store.root}. {how}")
-    return rows
+    return beside(rows, opened.suite)
 
 
 def check_score(metric: str) -> None:

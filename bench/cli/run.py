@@ -164,16 +164,17 @@ def plan(
     rows = []
     for cell in opened.plan.cells:
         state, reason = describe(cell, opened.store)
-        rows.append({"id": cell.id, **cell_row(cell), "state": state, "next": reason})
+        rows.append({"id": cell.id, **cell_row(cell), "recipe": cell.recipe.recipe, "state": state, "next": reason})
     rows += [
-        {"id": None, **cell_row(cell), "state": "no data", "next": reason.splitlines()[0]} for cell, reason in opened.plan.blocked
+        {"id": None, **cell_row(cell), "recipe": cell.recipe.recipe, "state": "no data", "next": reason.splitlines()[0]}
+        for cell, reason in opened.plan.blocked
     ]
     if as_json:
-        print_json(rows)
+        cells = [*opened.plan.cells, *(cell for cell, _ in opened.plan.blocked)]
+        print_json([{**row, "train": cell.recipe.model_dump(mode="json")} for row, cell in zip(rows, cells, strict=True)])
         return
-    print_table(
-        rows, title=f"{opened.suite.name}: {len(rows)} cells", drop_constant=("external", "fraction", "augmentation", "dataset")
-    )
+    hidden = ("external", "fraction", "augmentation", "dataset", "recipe")
+    print_table(rows, title=f"{opened.suite.name}: {len(rows)} cells", drop_constant=hidden)
     counts = Counter(row["state"] for row in rows)
     say(", ".join(f"{count} {state}" for state, count in counts.items()))
     for reason in opened.plan.missing():

@@ -27,8 +27,9 @@ class Batches:
 
     def cut(self, step: int) -> Cut:
         """The bytes that a step needs, on the cache's device."""
-        draws = draw(self.seed, step, self.train.batch)
-        return cut(self.cache, self.indices(step), self.size, self.augmentation, draws)
+        draws, indices = draw(self.seed, step, self.train.batch), self.indices(step)
+        size = self.size or (int(self.cache.sizes[indices[0], 0]), int(self.cache.sizes[indices[0], 1]))
+        return cut(self.cache, indices, size, self.augmentation, draws)
 
     def finish(self, cut: Cut) -> Planes:
         """The batch of a cut, on the cut's device."""
@@ -36,7 +37,10 @@ class Batches:
         return normalise(images, self.train.channels_last), *others
 
     def indices(self, step: int) -> np.ndarray:
-        """The images of a step: epoch after epoch without replacement, batches running across the ends."""
+        """The images of a step: epoch after epoch without replacement, batches running across the ends, or each drawn anew."""
+        if self.train.sampling == "replacement":
+            drawn = generator(self.seed, "sampling", step).random(self.train.batch)
+            return self.chosen[(drawn * len(self.chosen)).astype(np.int64)]
         epochs, places = np.divmod(step * self.train.batch + np.arange(self.train.batch), len(self.chosen))
         return np.concatenate([self._epoch_order(epoch)[places[epochs == epoch]] for epoch in range(epochs[0], epochs[-1] + 1)])
 

@@ -12,22 +12,23 @@ if TYPE_CHECKING:
 MODELS = {
     "fcn": ModelEntry(
         build="bench.models.fcn:build",
-        summary="A convolutionalized classifier with skips: FCN-32s, -16s, -8s by its `stride`.",
+        summary="A convolutionalized classifier with skips: FCN-32s, -16s, -8s, down to -2s by its `stride`; also as released.",
         paper="Long, Shelhamer, Darrell: Fully Convolutional Networks for Semantic Segmentation, CVPR 2015, arXiv 1411.4038",
     ),
     "unet": ModelEntry(
         build="bench.models.unet:build",
-        summary="A contracting path and an expanding path joined by concatenation at every scale.",
+        summary="A contracting path and an expanding path joined at every scale, which may stop at a coarser `stride`.",
         paper="Ronneberger, Fischer, Brox: U-Net, MICCAI 2015, arXiv 1505.04597",
     ),
 }
 
 
 def build_model(spec: "ModelSpec", num_classes: int) -> "nn.Module":
-    """Build the model a spec describes: (B, 3, H, W) float in, (B, num_classes, H, W) logits out, any H and W.
+    """Build the model a spec describes: (B, 3, H, W) float in, (B, num_classes, H - 2m, W - 2m) logits out, any H and W above 2m.
 
     The module has ``output_stride`` (stride of the finest grid on which class scores are computed before pure
-    interpolation) and ``margin`` (pixels lost a side, 0 for all padded models). Raises BenchError for weights that
-    cannot be had.
+    interpolation) and ``margin`` m (pixels lost a side, 0 for all padded models). A model with a margin may have ``align_px``
+    and ``input_px(output)``: inputs of that side, cut at multiples of ``align_px``, give one and the same logits however an
+    image is tiled. Raises BenchError for weights that cannot be had.
     """
     return load(lookup("model", MODELS, spec.name).build)(spec, num_classes)

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def double_conv(channels: int, width: int, *, norm: bool = True) -> nn.Sequential:
-    """Two 3x3 convolutions with ReLU that keep the size: (B, channels, H, W) to (B, width, H, W)."""
-    return nn.Sequential(*_conv_relu(channels, width, norm), *_conv_relu(width, width, norm))
+def double_conv(channels: int, width: int, *, norm: bool = True, padding: int = 1) -> nn.Sequential:
+    """Two 3x3 convolutions with ReLU: (B, channels, H, W) to (B, width, H, W), or without padding to (B, width, H - 4, W - 4)."""
+    return nn.Sequential(*_conv_relu(channels, width, norm, padding), *_conv_relu(width, width, norm, padding))
 
 
-def _conv_relu(channels: int, width: int, norm: bool) -> Iterator[nn.Module]:
+def _conv_relu(channels: int, width: int, norm: bool, padding: int) -> Iterator[nn.Module]:
     # Batch normalisation has its own shift, so the convolution before it needs no bias.
-    yield nn.Conv2d(channels, width, 3, padding=1, bias=not norm)
+    yield nn.Conv2d(channels, width, 3, padding=padding, bias=not norm)
     if norm:
         yield nn.BatchNorm2d(width)
     yield nn.ReLU(inplace=True)
@@ -43,3 +44,16 @@ def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
     """Grow (B, C, H, W) at the bottom and the right with zeros, so that H and W are multiples; the grid's origin stays put."""
     bottom, right = (-side % multiple for side in images.shape[-2:])
     return F.pad(images, (0, right, 0, bottom)) if bottom or right else images
+
+
+def mirrored(images: Tensor, top: int, bottom: int, left: int, right: int) -> Tensor:
+    """Grow (B, C, H, W) by its own mirror image, the outermost pixels not repeated; where that ends, it is mirrored again."""
+    rows = _mirrored(images.shape[-2], top, bottom, images.device)
+    columns = _mirrored(images.shape[-1], left, right, images.device)
+    return images.index_select(-2, rows).index_select(-1, columns)
+
+
+def _mirrored(side: int, before: int, after: int, device: torch.device) -> Tensor:
+    period = max(1, 2 * (side - 1))
+    place = torch.arange(-before, side + after, device=device).remainder(period)
+    return torch.minimum(place, period - place) if side > 1 else place

@@ -1,7 +1,7 @@
 """Fully convolutional networks: Long, Shelhamer, Darrell, CVPR 2015, arXiv 1411.4038; PAMI 2017, arXiv 1605.06211.
 
 The modern form: every convolution keeps its size, so nothing is padded by 100 pixels and cropped again, and what is left of
-the paper's crop offsets is where each grid's first unit lies.
+the paper's crop offsets is where each grid's first unit lies. `bench.models.fcn_paper` has the form of the paper.
 """
 
 from itertools import pairwise
@@ -9,13 +9,16 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from bench.models.blocks import he_normal, pad_to_multiple
+from bench.models.fcn_paper import PaperFcn, build_paper
 from bench.models.trunks import Tap, Trunk, build_trunk
 from bench.models.upsample import Upsample
 from bench.specs import FcnSpec
 
 
-def build(spec: FcnSpec, num_classes: int) -> "Fcn":
-    """FCN-32s, -16s or -8s by ``spec.stride``; raises BenchError for ImageNet weights that cannot be had."""
+def build(spec: FcnSpec, num_classes: int) -> "Fcn | PaperFcn":
+    """FCN-32s down to -2s by ``spec.stride``; raises BenchError for ImageNet weights that cannot be had."""
+    if spec.form == "paper":
+        return build_paper(spec, num_classes)
     trunk, dense = build_trunk(spec)
     width = spec.head_width or trunk.head_width
     head = Head(trunk.taps[-1].channels, width, trunk.head_kernel, spec.dropout)
@@ -23,7 +26,14 @@ def build(spec: FcnSpec, num_classes: int) -> "Fcn":
     # The head scores in place of the last stage: same grid, its own width.
     last = trunk.taps[-1]
     taps = [*(tap for tap in trunk.taps[:-1] if tap.stride >= spec.stride), Tap(last.stride, width, last.centre_px)]
-    return Fcn(trunk, head, Decoder(taps, num_classes, learned=spec.upsampling == "learned", zero=spec.weights is not None))
+    decoder = Decoder(
+        taps,
+        num_classes,
+        learned=spec.upsampling == "learned",
+        zero=spec.weights is not None or spec.init_from is not None,
+        scaled=spec.skips == "scaled",
+    )
+    return Fcn(trunk, head, decoder)
 
 
 class Head(nn.Sequential):
@@ -53,10 +63,12 @@ class Decoder(nn.Module):
 
     With ``zero`` the score layers start at nothing, as in the paper, whose trunks are pretrained. Over a trunk that itself
     starts from nothing they do not: gradients would not reach it at first, and FCN-8s lost a third of its mIoU on the phantom.
+    With ``scaled`` the features of each skip, from coarse to fine, are multiplied by a further 0.01.
     """
 
-    def __init__(self, taps: list[Tap], num_classes: int, *, learned: bool, zero: bool) -> None:
+    def __init__(self, taps: list[Tap], num_classes: int, *, learned: bool, zero: bool, scaled: bool = False) -> None:
         super().__init__()
+        self.scale = 0.01 if scaled else 1.0
         taps = sorted(taps, key=lambda tap: tap.stride)
         self.scores = nn.ModuleDict({str(tap.stride): nn.Conv2d(tap.channels, num_classes, 1) for tap in taps})
         for parameter in self.scores.parameters() if zero else ():
@@ -72,8 +84,9 @@ class Decoder(nn.Module):
         """The sum of all scores on the finest tap's grid, brought to the size of the image."""
         strides = sorted(map(int, self.scores), reverse=True)
         scores = self.scores[str(strides[0])](features[strides[0]])
-        for stride in map(str, strides[1:]):
-            scores = self.steps[stride](scores) + self.scores[stride](features[int(stride)])
+        for skip, stride in enumerate(strides[1:], start=1):
+            taken = features[stride] if self.scale == 1 else features[stride] * self.scale**skip
+            scores = self.steps[str(stride)](scores) + self.scores[str(stride)](taken)
         return self.final(scores)
 
 

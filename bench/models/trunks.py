@@ -1,5 +1,10 @@
-"""Classifiers cut down to what an FCN builds on: five stages, each at half the resolution of the one before."""
+"""Classifiers cut down to what an FCN builds on: stages, each at half the resolution of the one before.
 
+Where a stage ends, and where its grid lies, is found out by running the layers, not written down: any classifier that is a chain
+of layers at strides 2, 4, 8, 16 and 32 will do.
+"""
+
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -9,6 +14,7 @@ from torch import Tensor, nn
 from torchvision import models as tv
 
 from bench.models.blocks import double_conv, he_normal
+from bench.models.reach import Reach
 from bench.models.weights import load_weights
 from bench.specs import FcnSpec
 
@@ -57,10 +63,11 @@ def build_trunk(spec: FcnSpec) -> tuple[Trunk, list[nn.Linear]]:
     else:
         # On the meta device, dense layers that nobody needs cost nothing.
         with torch.device("meta"):
-            classifier: Any = getattr(tv, spec.backbone)()
+            options = {"aux_logits": False, "init_weights": False} if spec.backbone == "googlenet" else {}
+            classifier: Any = getattr(tv, spec.backbone)(**options)
         if spec.weights:
             load_weights(classifier, spec.backbone)
-        trunk, dense = _vgg(classifier) if spec.backbone.startswith("vgg") else _resnet(classifier)
+        trunk, dense = _convolutional(classifier, pooled=spec.backbone.startswith("vgg"))
     if spec.weights is None:
         trunk.to_empty(device="cpu")
         he_normal(trunk)
@@ -74,39 +81,58 @@ def _small(width: int) -> tuple[Trunk, list[nn.Linear]]:
     stages: list[nn.Module] = []
     for channels, wider in pairwise(widths):
         stages.append(nn.Sequential(*double_conv(channels, wider), nn.MaxPool2d(2)))
-    return Trunk(stages, _cells(widths[1:]), head_kernel=7, head_width=widths[-1]), []
+    # Units sit in the middle of their cells of stride x stride pixels.
+    taps = [Tap(2**n, channels, (2**n - 1) / 2) for n, channels in enumerate(widths[1:], start=1)]
+    return Trunk(stages, taps, head_kernel=7, head_width=widths[-1]), []
 
 
-def _vgg(classifier: Any) -> tuple[Trunk, list[nn.Linear]]:
-    """Simonyan and Zisserman, arXiv 1409.1556, as in torchvision: a stage ends with its pooling."""
+def _convolutional(classifier: Any, *, pooled: bool) -> tuple[Trunk, list[nn.Linear]]:
+    """The layers of a torchvision classifier before its global pooling, in stages.
+
+    With ``pooled`` a stage ends with its pooling, as in VGG and the paper, else with the last layer at its resolution.
+    """
     stages: list[nn.Module] = []
+    taps: list[Tap] = []
+    chain = list(_chain(_layers(classifier)))
+    last = len(chain) - 1
     stage: list[nn.Module] = []
-    for layer in classifier.features:
+    for place, (layer, tap) in enumerate(chain):
         stage.append(layer)
-        if isinstance(layer, nn.MaxPool2d):
-            stages.append(nn.Sequential(*stage))
+        before = chain[place - 1][1].stride if place else 1
+        if place == last or (tap.stride > before if pooled else chain[place + 1][1].stride > tap.stride > 1):
+            # A layer that is a stage of its own keeps its names.
+            stages.append(stage[0] if len(stage) == 1 else nn.Sequential(*stage))
+            taps.append(tap)
             stage = []
+    if not pooled:
+        return Trunk(stages, taps, head_kernel=1, head_width=taps[-1].channels), []
     dense = [layer for layer in classifier.classifier if isinstance(layer, nn.Linear)]
-    return Trunk(stages, _cells([64, 128, 256, 512, 512]), head_kernel=7, head_width=4096), dense[:2]
+    return Trunk(stages, taps, head_kernel=7, head_width=4096), dense[:2]
 
 
-def _resnet(net: Any) -> tuple[Trunk, list[nn.Linear]]:
-    """He et al., arXiv 1512.03385, as in torchvision: the stride is in a stage's first 3x3 convolution."""
-    stages = [
-        nn.Sequential(net.conv1, net.bn1, net.relu),
-        nn.Sequential(net.maxpool, net.layer1),
-        net.layer2,
-        net.layer3,
-        net.layer4,
-    ]
-    width = net.fc.in_features
-    # Odd kernels, padded by half, keep unit 0 on pixel 0 at every stage.
-    widths = [64, width // 8, width // 4, width // 2, width]
-    return Trunk(
-        stages, [Tap(2**n, channels, 0.0) for n, channels in enumerate(widths, start=1)], head_kernel=1, head_width=width
-    ), []
+def _layers(classifier: Any) -> list[nn.Module]:
+    """What a classifier does before it pools globally, layer by layer."""
+    if not hasattr(classifier, "features"):
+        pool = next(n for n, layer in enumerate(classifier.children()) if isinstance(layer, nn.AdaptiveAvgPool2d))
+        return list(classifier.children())[:pool]
+    layers = list(classifier.features)
+    # DenseNet's last activation is in its forward pass alone.
+    return [*layers, nn.ReLU(inplace=True)] if isinstance(classifier, tv.DenseNet) else layers
 
 
-def _cells(widths: list[int]) -> list[Tap]:
-    """The taps of a trunk that halves by 2x2 pooling: units sit in the middle of their cells of stride x stride pixels."""
-    return [Tap(2**n, channels, (2**n - 1) / 2) for n, channels in enumerate(widths, start=1)]
+def _chain(layers: Iterable[nn.Module]) -> Iterator[tuple[nn.Module, Tap]]:
+    """Every layer with the grid of its output, found by sending coordinates through it."""
+    tap = Tap(1, 3, 0.0)
+    # Longer than any one layer's field: the 36 blocks of ResNet-152's third stage see 143 px of what they are given.
+    line = torch.arange(256.0, device="cpu")
+    for layer in layers:
+        with torch.no_grad():
+            coordinates = torch.stack((-line, line))[:, None, None].expand(2, tap.channels, 4, -1)
+            out = layer.eval()(Reach(coordinates.contiguous())).coordinates
+        layer.train()
+        first, last = -out[0].amax((0, 1)), out[1].amax((0, 1))
+        unit, factor = len(first) // 2, len(line) // len(first)
+        # The middle of what a unit far from all borders sees, less the units before it.
+        centre = (first[unit] + last[unit]).item() / 2 - unit * factor
+        tap = Tap(tap.stride * factor, out.shape[1], tap.centre_px + centre * tap.stride)
+        yield layer, tap

@@ -16,11 +16,11 @@ from bench.errors import BenchError
 
 # The first published weights of each, all trained by one recipe, so that trunks differ in nothing else.
 IMAGENET = {
-    "vgg16": tv.VGG16_Weights.IMAGENET1K_V1,
-    "vgg16_bn": tv.VGG16_BN_Weights.IMAGENET1K_V1,
-    "resnet18": tv.ResNet18_Weights.IMAGENET1K_V1,
-    "resnet34": tv.ResNet34_Weights.IMAGENET1K_V1,
-    "resnet50": tv.ResNet50_Weights.IMAGENET1K_V1,
+    name: tv.get_model_weights(name)["IMAGENET1K_V1"]
+    for name in (
+        *("vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn", "mobilenet_v2"),
+        *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "resnext101_32x8d"),
+    )
 }
 
 # What torch's readers of its two formats raise on bytes that are not what they should be.

@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection, wait
@@ -17,6 +17,7 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.job import Job
+from bench.plan import trained
 from bench.store import Failure, Store, write_json
 
 DONE, FAILED, BUSY, STOPPED = 0, 3, 4, 75
@@ -35,7 +36,8 @@ class _Running:
 def run(jobs: list[Job], *, devices: list[str], on_event: Event, stopping: Callable[[], int]) -> dict[str, str]:
     """Bring all jobs to an end; returns each cell id's outcome, by the kinds of `Event`.
 
-    ``stopping()`` is 0, 1 (save and end) or 2 (end at once). A cell that another process holds is tried again at the end.
+    ``stopping()`` is 0, 1 (save and end) or 2 (end at once). A cell that another process holds is tried again at the end. One
+    that starts from another cell waits until that is trained, and fails with its cause where it will not be.
     """
     context = server()
     waiting, outcome = deque(jobs), {}
@@ -46,9 +48,15 @@ def run(jobs: list[Job], *, devices: list[str], on_event: Event, stopping: Calla
         told = _pass_on(stopping(), told, running)
         if told:
             waiting.clear()
-        while waiting and free:
+        for orphan in orphans(waiting, [each.job for each in running]):
+            waiting.remove(orphan)
+            failure = _no_start(orphan)
+            outcome[orphan.cell.id] = "failed"
+            on_event("failed", orphan, {"cause": failure.cause, "message": failure.message})
+        while free and (job := next((each for each in waiting if _can_start(each)), None)):
+            waiting.remove(job)
             device = free.popleft()
-            running.append(_start(context, replace(waiting.popleft(), device=device)))
+            running.append(_start(context, replace(job, device=device)))
             on_event("start", running[-1].job, {"device": device, "pid": running[-1].process.pid})
         ready = set(wait([each.pipe for each in running] + [each.process.sentinel for each in running], timeout=0.2))
         for each in list(running):
@@ -94,6 +102,28 @@ def preflight(jobs: list[Job]) -> list[str]:
         raise BenchError("\n".join(answer["problems"]))
     devices: list[str] = answer["devices"]
     return devices
+
+
+def _can_start(job: Job) -> bool:
+    return job.cell.start is None or trained(job.cell.start, Store(job.store))
+
+
+def orphans(waiting: Iterable[Job], running: Iterable[Job]) -> list[Job]:
+    """The jobs that wait for a cell which is neither trained nor about to be."""
+    coming = {job.cell.train_id for job in (*waiting, *running)}
+    return [job for job in waiting if not _can_start(job) and job.cell.start and job.cell.start.train_id not in coming]
+
+
+def _no_start(job: Job) -> Failure:
+    """Write the failure of a cell whose start has failed."""
+    store, start = Store(job.store), job.cell.start
+    assert start is not None
+    why = store.failure(start.id)
+    message = f"it starts from {start.label}, which " + (f"failed: {why.message}" if why else "has not been trained")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    failure = Failure(cell_id=job.cell.id, cause=why.cause if why else "input", message=message, finished=now)
+    write_json(store.open_cell(job.cell) / "failed.json", failure.model_dump())
+    return failure
 
 
 def _start(context: Any, job: Job) -> _Running:
