@@ -6,11 +6,24 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.leaderboard import Row
-from bench.names import names
+from bench.names import EXTERNAL_NOTE, marked, names
 from bench.tables import Table
 
-PER_CLASS = {"miou": "iou", "boundary_iou": "boundary_iou"}
+PER_CLASS = {
+    "miou": "iou",
+    "boundary_iou": "boundary_iou",
+    "boundary_f1": "boundary_f1",
+    "davis_f": "davis_f",
+    "mean_accuracy": "accuracy",
+}
 """Scores that results hold for each class, and the name they have there."""
+TITLES = {
+    "miou": "IoU",
+    "boundary_iou": "Boundary IoU",
+    "boundary_f1": "BF score",
+    "davis_f": "DAVIS F",
+    "mean_accuracy": "Accuracy",
+}
 
 
 def class_scores(row: Row, metric: str = "miou") -> dict[str, float | None]:
@@ -25,19 +38,19 @@ def class_scores(row: Row, metric: str = "miou") -> dict[str, float | None]:
 def by_class(rows: list[Row]) -> Table:
     """Classes down, rows across; the score the rows were ranked by."""
     metric = rows[0].ranked_by
-    named = list(zip(names(rows), rows, strict=True))
-    scored = [(name, row, class_scores(row, metric)) for name, row in named if row.results]
-    classes = list(dict.fromkeys(each for _, _, scores in scored for each in scores))
+    named = list(zip(names(rows), marked(rows), rows, strict=True))
+    scored = [(name, title, row, class_scores(row, metric)) for name, title, row in named if row.results]
+    classes = list(dict.fromkeys(each for *_, scores in scored for each in scores))
     records = [
         {**row_keys(name, row), "class": each, **{key: class_scores(row, other).get(each) for other, key in PER_CLASS.items()}}
-        for name, row, _ in scored
+        for name, _, row, _ in scored
         for each in classes
     ]
     return Table(
-        titles=["Class", *(name for name, _, _ in scored)],
-        lines=[[each, *(percent(scores.get(each)) for _, _, scores in scored)] for each in classes],
+        titles=["Class", *(title for _, title, _, _ in scored)],
+        lines=[[each, *(percent(scores.get(each)) for *_, scores in scored)] for each in classes],
         records=records,
-        notes=[f"{_title(metric)} of each class in percent, counts summed over the set, mean over seeds."],
+        notes=[f"{TITLES[metric]} of each class in percent, over the whole set, mean over seeds.", *external_note(rows)],
         left=frozenset({"Class"}),
     )
 
@@ -45,7 +58,7 @@ def by_class(rows: list[Row]) -> Table:
 def by_stride(rows: list[Row]) -> Table:
     """Classes of each family of models, sorted by the score they lose from the finest output stride to the coarsest.
 
-    A family is rows that differ in nothing but the stride. Raises BenchError when there is none.
+    A family is trained rows that differ in nothing but the stride. Raises BenchError when there is none.
     """
     metric, named = rows[0].ranked_by, dict(zip(map(id, rows), names(rows), strict=True))
     families = _families(rows)
@@ -64,7 +77,10 @@ def by_stride(rows: list[Row]) -> Table:
         titles=["Family", "Class", *(f"Stride {stride}" for stride in strides), "Lost"],
         lines=lines,
         records=records,
-        notes=[f"{_title(metric)} of each class in percent; lost: from the finest to the coarsest stride, in points."],
+        notes=[
+            f"{TITLES[metric]} of each class in percent; lost: from the finest to the coarsest stride, in points.",
+            *(["Models trained elsewhere are left out: nothing says what else they differ in."] if _any_external(rows) else []),
+        ],
         left=frozenset({"Family", "Class"}),
     )
 
@@ -74,7 +90,7 @@ def _families(rows: list[Row]) -> list[list[Row]]:
     groups: dict[str, list[Row]] = {}
     for row in rows:
         first = row.cells[0]
-        if row.results and row.scores.get("output_stride") is not None:
+        if row.results and not row.external and row.scores.get("output_stride") is not None:
             model = {key: value for key, value in first.model.model_dump(mode="json").items() if key != "stride"}
             axes = [axis for axis in first.axes if axis[0] != "model.stride"]
             key = [first.dataset_label, model, first.augmentation_label, first.fraction, axes]
@@ -100,13 +116,21 @@ def _stride(row: Row) -> int:
 
 
 def row_keys(name: str, row: Row) -> dict[str, Any]:
+    """What names a row in a record; of a model trained elsewhere the recipe is not known."""
     first = row.cells[0]
-    named = {"dataset": first.dataset_label, "model": first.model_label, "augmentation": first.augmentation_label}
-    return {"row": name, **named, "fraction": first.fraction}
+    named = {"row": name, "dataset": first.dataset_label, "model": first.model_label, "external": row.external}
+    if row.external:
+        return {**named, "augmentation": None, "fraction": None}
+    return {**named, "augmentation": first.augmentation_label, "fraction": first.fraction}
 
 
-def _title(metric: str) -> str:
-    return {"miou": "IoU", "boundary_iou": "Boundary IoU"}[metric]
+def external_note(rows: list[Row]) -> list[str]:
+    """What the mark of external models means, where there are any."""
+    return [EXTERNAL_NOTE] if _any_external(rows) else []
+
+
+def _any_external(rows: list[Row]) -> bool:
+    return any(row.external for row in rows)
 
 
 def percent(value: float | None) -> str:

@@ -13,9 +13,14 @@ from bench.leaderboard import Row, pools
 from bench.metrics.scores import Floats
 from bench.pairs import spec_differences
 from bench.scored import Scored, statistic
-from bench.statistics import SeedsNeeded, holm, interval, paired_p, seeds_to_settle, sign_flip_p
+from bench.statistics import Samples, SeedsNeeded, holm, interval, paired_p, seeds_to_settle, sign_flip_p
 
 METRICS = ("miou", "boundary_iou")
+"""Compared unless others are asked for."""
+
+
+Drawn = tuple[Samples, int]
+"""Draws of several rows, and the place of one among them."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +31,13 @@ class Difference:
     a: float
     b: float
     difference: float
-    low: float
-    high: float
-    p: float
-    """Over images and seeds: would other images and other trainings show a difference?"""
+    low: float | None
+    high: float | None
+    p: float | None
+    """Over images and seeds: would other images and other trainings show a difference? None, as are ``low`` and ``high``, where a
+    row has no score, or too many of its draws have none."""
     p_images: float | None
-    """Over images alone, these trainings given, by swapping the models' predictions; None without seeds in common."""
+    """Over images alone, these trainings given, by swapping the models' predictions; None unless both have the same seeds."""
     note: str
     """What was resampled."""
     seeds: SeedsNeeded | None
@@ -57,20 +63,22 @@ class Comparison:
     """Fields of the two specs that differ, with both values."""
 
 
-def compare(a: Row, b: Row, peers: Sequence[Row], *, draws: int = 2000) -> Comparison:
+def compare(a: Row, b: Row, peers: Sequence[Row], *, metrics: Sequence[str] = METRICS, draws: int = 2000) -> Comparison:
     """Compare two ranked rows; ``peers`` are the rows of their table, with which they share the noise between seeds.
 
-    Raises BenchError for rows without results or on different images.
+    Raises BenchError for rows without results, on different images or on other labels.
     """
     for row in (a, b):
         if not row.images:
             raise BenchError(f"{row.cells[0].label} has no result to compare; run it first")
-    if any(cell.ids != a.images[0].ids for cell in (*a.images, *b.images)):
+    if any(cell.truth != a.images[0].truth for cell in (*a.images, *b.images)):
+        alike = all(cell.ids == a.images[0].ids for cell in b.images)
+        what = "different labels of images with the same ids, such as another size" if alike else "different images"
         raise BenchError(
-            f"{a.cells[0].label} and {b.cells[0].label} were scored on different images, so they cannot be compared. "
-            "Compare rows of one data set and split."
+            f"{a.cells[0].label} and {b.cells[0].label} were scored on {what}, so they cannot be compared. "
+            "Compare rows of one data set, split and size."
         )
-    (scores,) = differences_of([(a, b)], peers, draws=draws)
+    (scores,) = differences_of([(a, b)], peers, metrics=metrics, draws=draws)
     by_image = [_image_scores(row.images) for row in (a, b)]
     images = _sorted(zip(a.images[0].ids, *by_image, strict=True))
     lead = np.array([one - other for _, one, other in images])
@@ -78,40 +86,46 @@ def compare(a: Row, b: Row, peers: Sequence[Row], *, draws: int = 2000) -> Compa
         a=a,
         b=b,
         scores=list(scores),
-        classes={metric: _classes(a, b, metric) for metric in PER_CLASS},
+        classes={metric: _classes(a, b, metric) for metric in metrics if metric in PER_CLASS},
         wins=(int((lead > 0).sum()), int((lead == 0).sum()), int((lead < 0).sum())),
         images=images,
         specs=spec_differences(a.cells[0], b.cells[0]),
     )
 
 
-def differences_of(pairs: Sequence[tuple[Row, Row]], peers: Sequence[Row], *, draws: int = 2000) -> list[tuple[Difference, ...]]:
+def differences_of(
+    pairs: Sequence[tuple[Row, Row]], peers: Sequence[Row], *, metrics: Sequence[str] = METRICS, draws: int = 2000
+) -> list[tuple[Difference, ...]]:
     """The differences of several pairs in each score, with Holm's correction over the pairs."""
     convention = pairs[0][0].convention
-    if not resampled("miou", convention):
+    if not all(resampled(metric, convention) for metric in metrics):
         raise BenchError(f"--convention {convention}: depends on the order of the images, so nothing can be tested under it")
     columns = []
-    for metric in METRICS:
-        values: dict[int, tuple[Floats, str]] = {}
-        for ids in {a.images[0].ids for a, _ in pairs}:
-            rows = [row for row in peers if row.images and row.images[0].ids == ids]
-            drawn = sample([row.images for row in rows], pools(rows), metric=metric, convention=convention, draws=draws)
-            values |= {id(row): each for row, each in zip(rows, zip(drawn.values, drawn.notes, strict=True), strict=True)}
-        found = [_difference(a, b, metric, values[id(a)], values[id(b)], draws) for a, b in pairs]
-        adjusted = holm([each.p for each in found])
-        columns.append([replace(each, p_holm=float(p)) for each, p in zip(found, adjusted, strict=True)])
+    for metric in metrics:
+        drawn: dict[int, Drawn] = {}
+        for truth in {a.images[0].truth for a, _ in pairs}:
+            rows = [row for row in peers if row.images and row.images[0].truth == truth]
+            samples = sample([row.images for row in rows], pools(rows), metric=metric, convention=convention, draws=draws)
+            drawn |= {id(row): (samples, place) for place, row in enumerate(rows)}
+        found = [_difference(a, b, metric, drawn[id(a)], drawn[id(b)], draws) for a, b in pairs]
+        tested = {place: each.p for place, each in enumerate(found) if each.p is not None}
+        for place, p in zip(tested, holm(list(tested.values())), strict=True):
+            found[place] = replace(found[place], p_holm=float(p))
+        columns.append(found)
     return list(zip(*columns, strict=True))
 
 
-def _difference(a: Row, b: Row, metric: str, one: tuple[Floats, str], other: tuple[Floats, str], draws: int) -> Difference:
+def _difference(a: Row, b: Row, metric: str, one: Drawn, other: Drawn, draws: int) -> Difference:
     """From both rows' draws and what was resampled for them."""
     rule = statistic(metric, a.convention)
     tables = rule.table(a.images), rule.table(b.images)
     scores = [float(rule.scores(row.images).mean()) for row in (a, b)]
-    shared = _shared_seeds(a, b)
-    swapped = sign_flip_p(tables[0][shared[0]], tables[1][shared[1]], finish=rule.finish, draws=draws) if shared[0] else None
-    enough = min(len(a.images), len(b.images)) > 1
-    low, high = interval(one[0] - other[0])
+    values = [samples.values[place] for samples, place in (one, other)]
+    judged = all(samples.judged(place) for samples, place in (one, other))
+    order = _same_seeds(a, b) if judged else None
+    swapped = sign_flip_p(tables[0], tables[1][order], finish=rule.finish, draws=draws) if order else None
+    enough = judged and min(len(a.images), len(b.images)) > 1
+    low, high = interval(values[0] - values[1]) if judged else (None, None)
     return Difference(
         metric=metric,
         a=scores[0],
@@ -119,18 +133,22 @@ def _difference(a: Row, b: Row, metric: str, one: tuple[Floats, str], other: tup
         difference=scores[0] - scores[1],
         low=low,
         high=high,
-        p=paired_p(one[0], other[0]),
+        p=paired_p(*values) if judged else None,
         p_images=swapped,
-        note="; ".join(sorted({one[1], other[1]})),
+        note="; ".join(sorted({samples.notes[place] for samples, place in (one, other)})),
         seeds=seeds_to_settle(*tables, finish=rule.finish, draws=draws) if enough else None,
     )
 
 
-def _shared_seeds(a: Row, b: Row) -> tuple[list[int], list[int]]:
-    """The places of the seeds both rows have."""
+def _same_seeds(a: Row, b: Row) -> list[int] | None:
+    """Where in B the seeds of A stand; None unless both have the same, as a permutation of part of them tests another difference.
+
+    A model that was trained elsewhere has no seed, so it is paired with a single training alone.
+    """
     seeds = [[cell.seed for result in row.results for cell in row.cells if cell.id == result.cell_id] for row in (a, b)]
-    both = [seed for seed in seeds[0] if seed in seeds[1]]
-    return [seeds[0].index(seed) for seed in both], [seeds[1].index(seed) for seed in both]
+    if a.external or b.external:
+        return [0] if len(seeds[0]) == len(seeds[1]) == 1 else None
+    return [seeds[1].index(seed) for seed in seeds[0]] if sorted(seeds[0]) == sorted(seeds[1]) else None
 
 
 def _image_scores(cells: list[Scored]) -> Floats:

@@ -2,19 +2,23 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from math import isfinite
 from typing import Any
 
+from bench.classes import TITLES as CLASS_TITLES
 from bench.compare import Comparison, Difference
+from bench.export import TITLES
 from bench.leaderboard import Row
+from bench.metrics.dialects import DIALECTS
 from bench.statistics import SeedsNeeded
 from bench.tables import Table
 
-_TITLES = {"miou": "mIoU %", "boundary_iou": "Boundary IoU %"}
 _IMAGES = 3
 """Images shown at either end."""
 _ALPHA = 0.05
+_UNTESTED = "– no interval and no test where a row has no score, or more than 5 % of its bootstrap draws have none."
 _BOTH = "p: other images and other seeds (paired bootstrap)"
-_IMAGES_ONLY = "p of these models: other images, these trainings given (paired permutation)"
+_IMAGES_ONLY = "p of these models: other images, these trainings given (paired permutation; only between the same seeds)"
 
 
 def as_text(a: str, b: str, comparison: Comparison) -> Iterator[str | Table]:
@@ -26,12 +30,13 @@ def as_text(a: str, b: str, comparison: Comparison) -> Iterator[str | Table]:
     yield Table(
         titles=["Score", "A", "B", "A − B", "p", "p of these models"],
         lines=[
-            [_TITLES[each.metric], _percent(each.a), _percent(each.b), _gap(each), _p(each.p), _p(each.p_images)]
+            [TITLES[each.metric], _percent(each.a), _percent(each.b), _gap(each), _p(each.p), _p(each.p_images)]
             for each in comparison.scores
         ],
         records=[],
         notes=[
             f"A − B in points with its 95 % interval. {_BOTH}; {_IMAGES_ONLY}.",
+            *_named(one.convention, comparison.scores),
             *(_verdict(each, have) for each in comparison.scores),
         ],
         left=frozenset({"Score"}),
@@ -44,7 +49,7 @@ def as_text(a: str, b: str, comparison: Comparison) -> Iterator[str | Table]:
     yield _ranked("Image", ends)
     for metric, entries in comparison.classes.items():
         if entries:
-            yield f"\n{_TITLES[metric].removeprefix('m')} of each class:"
+            yield f"\n{CLASS_TITLES[metric]} of each class in percent:"
             yield _ranked("Class", entries)
     if comparison.specs:
         yield "\nWhat differs between them:"
@@ -62,7 +67,7 @@ def as_data(a: str, b: str, comparison: Comparison) -> dict[str, Any]:
         "b": b,
         "convention": comparison.a.convention,
         "cells": [[cell.id for cell in row.cells] for row in (comparison.a, comparison.b)],
-        "scores": [asdict(each) for each in comparison.scores],
+        "scores": [_plain(each) for each in comparison.scores],
         "classes": {metric: _entries("class", entries) for metric, entries in comparison.classes.items()},
         "images": {"a_ahead": won, "alike": alike, "b_ahead": lost, "miou": _entries("image", comparison.images)},
         "differs": [{"field": path, "a": mine, "b": theirs} for path, mine, theirs in comparison.specs],
@@ -72,25 +77,35 @@ def as_data(a: str, b: str, comparison: Comparison) -> dict[str, Any]:
 def pairs_table(named: Mapping[int, str], pairs: Sequence[tuple[Row, Row]], found: Sequence[tuple[Difference, ...]]) -> Table:
     """All pairs of a family: differences in each score, p-values with Holm's correction."""
     labels = [(named[id(a)], named[id(b)]) for a, b in pairs]
-    titles = [title for each in found[0] for title in (f"{_TITLES[each.metric]}: A − B", "p")]
+    titles = [title for each in found[0] for title in (f"{TITLES[each.metric]}: A − B", "p")]
     return Table(
         titles=["A", "B", *titles],
         lines=[
             [a, b, *(text for each in row for text in (_gap(each), _p(each.p_holm)))]
             for (a, b), row in zip(labels, found, strict=True)
         ],
-        records=[{"a": a, "b": b, "scores": [asdict(each) for each in row]} for (a, b), row in zip(labels, found, strict=True)],
+        records=[{"a": a, "b": b, "scores": [_plain(each) for each in row]} for (a, b), row in zip(labels, found, strict=True)],
         notes=[
             f"Differences in points with 95 % intervals, paired over images. {_BOTH}, with Holm's correction over the "
-            f"{len(pairs)} pair{'s' if len(pairs) != 1 else ''} of a column."
+            f"{len(pairs)} pair{'s' if len(pairs) != 1 else ''} of a column.",
+            *_named(pairs[0][0].convention, found[0]),
+            *([_UNTESTED] if any(each.p is None for row in found for each in row) else []),
         ],
         left=frozenset({"A", "B"}),
     )
 
 
+def _named(convention: str, scores: Sequence[Difference]) -> list[str]:
+    """The convention of mIoU where it is not the usual one."""
+    shown = convention != "fcn" and any(each.metric == "miou" for each in scores)
+    return [f"mIoU as in {convention}: {DIALECTS[convention].rule}."] if shown else []
+
+
 def _verdict(found: Difference, have: int) -> str:
     """What the test says, and what would say more."""
-    score = _TITLES[found.metric].removesuffix(" %")
+    score = TITLES[found.metric].removesuffix(" %")
+    if found.p is None:
+        return f"{score}: {_UNTESTED}"
     if found.p <= _ALPHA:
         return f"{score}: told apart (5 %), tested over {found.note}."
     return f"{score}: not told apart (5 %), tested over {found.note}. {_settle(found.seeds, have)}"
@@ -114,19 +129,27 @@ def _ranked(what: str, entries: Sequence[tuple[str, float, float]]) -> Table:
     return Table([what, "A", "B", "A − B"], lines, [], left=frozenset({what}))
 
 
+def _plain(found: Difference) -> dict[str, Any]:
+    """For JSON, which has no NaN."""
+    return {key: None if isinstance(value, float) and not isfinite(value) else value for key, value in asdict(found).items()}
+
+
 def _entries(key: str, entries: Sequence[tuple[str, float, float]]) -> list[dict[str, Any]]:
     return [{key: name, "a": one, "b": other, "difference": one - other} for name, one, other in entries]
 
 
 def _gap(found: Difference) -> str:
-    return f"{_points(found.difference)} [{_points(found.low)}, {_points(found.high)}]"
+    bounds = "" if found.low is None or found.high is None else f" [{_points(found.low)}, {_points(found.high)}]"
+    return f"{_points(found.difference)}{bounds}"
 
 
 def _percent(value: float) -> str:
-    return f"{value * 100:.1f}"
+    return f"{value * 100:.1f}" if isfinite(value) else "–"
 
 
 def _points(value: float) -> str:
+    if not isfinite(value):
+        return "–"
     rounded = round(value * 100, 1)
     return f"{rounded:+.1f}".replace("-", "−") if rounded else "0.0"
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from bench.leaderboard import Row, on_same_images
 from bench.metrics.dialects import DIALECTS, distinct, same_as
-from bench.names import listed, names
+from bench.names import listed, marked
 
 _TOLD = 3  # pairs and conventions named in a sentence
 
@@ -34,7 +34,7 @@ def flips(rows: list[Row]) -> list[Flip]:
     `per_batch` is left out: it depends on the order of the images, so what it says of a pair would not be reproducible.
     """
     found = []
-    named = dict(zip(map(id, rows), names(rows), strict=True))
+    named = dict(zip(map(id, rows), marked(rows), strict=True))
     for group in on_same_images(row for row in rows if row.rank is not None):
         if group[0].ranked_by != "miou":
             continue

@@ -17,6 +17,7 @@ from bench.data.subsets import horizon, subset_size
 from bench.errors import BenchError
 from bench.job import Job
 from bench.lineage import ancestors
+from bench.per_image import readable
 from bench.plan import Plan, check, roles, trained
 from bench.registry import load
 from bench.runners import RUNNERS
@@ -73,7 +74,7 @@ def pending(plan: Plan, store: Store, options: Options) -> list[Cell]:
         chosen = [cell for cell in plan.cells if cell in chosen or cell.id in needed]
     if options.trained_only:
         chosen = [cell for cell in chosen if trained(cell, store)]
-    return [cell for cell in chosen if _wanted(cell, store, options.retry)]
+    return [cell for cell in chosen if _wanted(cell, store, options.retry) or (options.trained_only and _unreadable(cell, store))]
 
 
 def _wanted(cell: Cell, store: Store, retry: bool) -> bool:
@@ -82,6 +83,11 @@ def _wanted(cell: Cell, store: Store, retry: bool) -> bool:
         store.result(cell.id)  # a damaged result is told of here, and not taken for a finished cell
     failure = store.failure(cell.id) if state == "failed" else None
     return state != "finished" and (retry or failure is None or failure.cause not in HOPELESS)
+
+
+def _unreadable(cell: Cell, store: Store) -> bool:
+    """Whether a finished cell has lost the sums that its intervals are made of."""
+    return store.state(cell.id) == "finished" and not readable(store.folder(cell.id) / "per_image.npz")
 
 
 def drive(
@@ -103,6 +109,9 @@ def drive(
     jobs = [_job(cell, plan, store, options, view) for cell in todo]
     for cell in todo:
         (store.folder(cell.id) / "failed.json").unlink(missing_ok=True)
+        if _unreadable(cell, store):
+            for name in ("result.json", "per_image.npz"):  # in this order: without its result the cell is taken up again
+                (store.folder(cell.id) / name).unlink(missing_ok=True)
         store.open_cell(cell)
     store.note_suite(name, source, plan.cells, [contest.to_json() for contest in plan.contests])
     view.begin(plan, jobs)

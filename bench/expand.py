@@ -15,7 +15,7 @@ from bench.explain import describe
 from bench.lineage import link
 from bench.models import MODELS
 from bench.recipes import RECIPES
-from bench.specs import AnyDatasetSpec, AugmentationSpec, EvalSpec, ModelSpec, ProfileSpec, TrainSpec
+from bench.specs import AnyDatasetSpec, AugmentationSpec, EvalSpec, FolderSpec, ModelSpec, ProfileSpec, TrainSpec
 from bench.suite import CELL_ROOTS, Suite
 from bench.yamlfile import KeyPath
 
@@ -82,6 +82,15 @@ def with_roles(suite: Suite, dataset: Any, path: KeyPath) -> Any:
             known = f"{nearest(split, entry.splits)} It has {', '.join(entry.splits)}."
             raise BenchError(f"{place}: {role}: dataset {dataset.name} has no split {split!r}.{known}")
     return dataset.model_copy(update=roles)
+
+
+def _trainable(suite: Suite, dataset: Any, path: tuple[str, ...]) -> None:
+    """Refuse a data set that can only be scored, in a suite that trains."""
+    if not (dataset.train or entry_of(dataset).roles["train"]):
+        raise BenchError(f"{suite.place(path)}: {'.'.join(path)}: splits: none is named 'train'; say which it is with `train:`")
+    if isinstance(dataset, FolderSpec) and dataset.images is None:
+        where = f"{suite.place(path)}: {'.'.join(path)}"
+        raise BenchError(f"{where}: images: missing. A data set that is trained on needs them; only for scoring labels are enough.")
 
 
 def _products(axes: dict[str, list[Any]], order: list[str]) -> Iterator[Values]:
@@ -178,6 +187,7 @@ class _Builder:
                 for field, value in changes.items():
                     self.assign(blocks, field, value, origin, ("overrides", index, "set", field))
         specs = {root: self.validate(root, block, values, origin) for root, block in blocks.items()}
+        _trainable(self.suite, specs["dataset"], ("datasets", values["dataset"]))
         return Cell(
             model_label=values["model"],
             dataset_label=values["dataset"],

@@ -6,8 +6,9 @@ from typing import Any
 
 from bench.conventions import warnings
 from bench.leaderboard import PERCENT, Row
-from bench.metrics.dialects import DIALECTS
-from bench.names import varying
+from bench.metrics.dialects import DIALECTS, same_as
+from bench.names import EXTERNAL, EXTERNAL_NOTE, names, varying
+from bench.statistics import MOST_UNDEFINED
 from bench.tables import WRITERS, Table
 
 TITLES = {
@@ -35,8 +36,6 @@ TITLES = {
 }
 WORDS = ("model", "dataset", "augmentation", "status")
 """Columns that hold words."""
-EXTERNAL = "†"
-"""Marks the models that were trained elsewhere."""
 ALWAYS = ("rank", "model", "output_stride", "miou", "miou_of_ceiling", "boundary_iou", "images_per_s", "parameters", "seeds")
 OF_TRAINED = ("images_per_s", "parameters", "seeds")
 """Those of them that no external model has."""
@@ -123,13 +122,14 @@ def footnotes(rows: list[Row]) -> list[str]:
         notes.append("Ranks follow the score alone: nothing tests whether rows can be told apart.")
     else:
         notes.append(
-            f"Rows that cannot be told apart in {TITLES[by].removesuffix(' %')} (paired over images, Holm's correction, 5 %) "
-            "share a rank."
+            f"A rank is 1 + the number of rows significantly better in {TITLES[by].removesuffix(' %')} (paired over images, Holm's "
+            "correction, 5 %)."
         )
     if any(row.results and row.scores.get("miou") is None for row in rows):
         notes.append(f"–: {convention} defines no mIoU there.")
-    lost = {bounds.note.partition("; ")[2] for row in rows for bounds in row.intervals.values()} - {""}
-    notes += [f"{text}; the interval leaves them out." for text in sorted(lost)]
+    notes += _undefined(rows)
+    if same_as(convention) != "fcn" and any(result.ceiling for result in results):
+        notes.append(f"% of ceiling: only for FCN's mIoU, not for that of {convention}.")
     protocols = sorted({result.ceiling["protocol"] for result in results if result.ceiling})
     if protocols:
         how = ", ".join(protocols)
@@ -142,7 +142,17 @@ def footnotes(rows: list[Row]) -> list[str]:
     notes += [f"Speed: {text}." for text in measured]
     notes += _sources(rows)
     if any(row.external for row in rows):
-        notes.append(f"{EXTERNAL} trained elsewhere: its predictions were scored here, its stride is as stated by its makers.")
+        notes.append(EXTERNAL_NOTE)
+    return notes
+
+
+def _undefined(rows: list[Row]) -> list[str]:
+    """Which rows have draws without a score, and which have so many that nothing can be said of them."""
+    notes = []
+    for name, row in zip(names(rows), rows, strict=True):
+        for metric, share in row.undefined.items():
+            end = "so it has no interval and no test" if share > MOST_UNDEFINED else "which its interval leaves out"
+            notes.append(f"{name}: {share * 100:.2g} % of the bootstrap draws have no {TITLES[metric].removesuffix(' %')}, {end}.")
     return notes
 
 

@@ -22,7 +22,7 @@ from bench.data.submitted import Defect, Defective, checked, match
 from bench.entrants import enter
 from bench.evaluate import Batch, gather
 from bench.experiment import environment
-from bench.per_image import PerImage
+from bench.per_image import PerImage, readable
 from bench.store import Result, Store, write_json
 from bench.summary import scored, summarise
 
@@ -69,7 +69,7 @@ def score(
     if sums is None or defects:
         return Entry(None, sorted(defects, key=lambda defect: defect.file), len(found))
     cell = contest.cell(name, content.hexdigest(), stride)
-    new = store.state(cell.id) != "finished"
+    new = store.state(cell.id) != "finished" or not readable(store.folder(cell.id) / "per_image.npz")
     if new:
         folder = store.open_cell(cell)
         sums = replace(sums, seconds=time.perf_counter() - begin)

@@ -16,8 +16,10 @@ class Verdict:
     """What the images and seeds say of several rows, in the order of the rows."""
 
     intervals: list[dict[str, Interval]]
-    """Metric -> interval."""
+    """Metric -> interval, where the row has one (`bench.statistics.Samples.judged`)."""
     ranks: list[int]
+    undefined: list[dict[str, float]]
+    """Metric -> share of the row's draws that have no score, where some have none though the row has one."""
     p_leader: list[float | None]
     """Against the row with the highest score, with Holm's correction; None for itself."""
 
@@ -33,20 +35,23 @@ def judge(
 ) -> Verdict:
     """Judge rows, each the sums of its seeds, by ``metric``; intervals for the scores in ``also`` as well.
 
-    Rows share a rank when a paired test with Holm's correction does not tell them apart. A convention of mIoU that depends
+    A rank is 1 + the number of rows that a paired test with Holm's correction finds better. A convention of mIoU that depends
     on the order of the images has neither intervals nor tests: such rows are ranked by their score alone.
     """
     metrics = [name for name in dict.fromkeys((*also, metric)) if resampled(name, convention)]
     samples = {name: sample(rows, pools, metric=name, convention=convention, draws=draws) for name in metrics}
-    intervals = [
-        {name: each.interval(row) for name, each in samples.items() if not np.isnan(each.scores[row])} for row in range(len(rows))
+    intervals = [{name: each.interval(row) for name, each in samples.items() if each.judged(row)} for row in range(len(rows))]
+    undefined = [
+        {name: each.undefined[row] for name, each in samples.items() if each.undefined[row] and np.isfinite(each.scores[row])}
+        for row in range(len(rows))
     ]
     if metric not in samples:
         scores = [statistic(metric, convention).scores(row).mean() for row in rows]
         places = np.argsort(np.argsort([-score for score in scores], kind="stable"), kind="stable") + 1
-        return Verdict(intervals, places.tolist(), [None] * len(rows))
-    p_values = [None if np.isnan(p) else float(p) for p in leader_p(samples[metric])]
-    return Verdict(intervals, ranks(samples[metric]).tolist(), p_values)
+        return Verdict(intervals, places.tolist(), undefined, [None] * len(rows))
+    tested, p_leader = samples[metric], leader_p(samples[metric])
+    p_values = [None if np.isnan(p) or not tested.judged(row) else float(p) for row, p in enumerate(p_leader)]
+    return Verdict(intervals, ranks(samples[metric]).tolist(), undefined, p_values)
 
 
 def resampled(metric: str, convention: str) -> bool:
@@ -59,10 +64,10 @@ def sample(
 ) -> Samples:
     """Bootstrap draws of a score, paired over images across rows. ``pools`` names what each row shares its seeds' noise with.
 
-    Raises BenchError when the rows or their seeds were scored on different images.
+    Raises BenchError when the rows or their seeds were scored on different images, or on other labels of them.
     """
-    ids = {cell.ids for row in rows for cell in row}
-    if len(ids) > 1:
-        raise BenchError(f"rows scored on different images ({', '.join(map(str, sorted(map(len, ids))))}) cannot be paired")
+    if len({cell.truth for row in rows for cell in row}) > 1:
+        counts = ", ".join(map(str, sorted({len(cell.ids) for row in rows for cell in row})))
+        raise BenchError(f"rows scored on different images or labels ({counts} images) cannot be paired")
     rule = statistic(metric, convention)
     return bootstrap([rule.table(row) for row in rows], finish=rule.finish, draws=draws, pools=pools)

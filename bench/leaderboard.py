@@ -9,6 +9,8 @@ import numpy as np
 
 from bench.cell import Cell
 from bench.judge import judge
+from bench.metrics.dialects import same_as
+from bench.per_image import RESCORE
 from bench.scored import Scored, read, statistic
 from bench.statistics import Interval
 from bench.store import Failure, Result, Store
@@ -37,6 +39,8 @@ class Row:
     rank: int | None = None
     p_leader: float | None = None
     """Against the leader, with Holm's correction."""
+    undefined: dict[str, float] = field(default_factory=dict)
+    """Metric -> share of the bootstrap draws that have no score, where some have none."""
     convention: str = "fcn"
     """That of ``scores["miou"]`` and its interval."""
     ranked_by: str = "miou"
@@ -104,9 +108,8 @@ def collect(cells: Iterable[Cell], store: Store) -> list[Row]:
 def rank(rows: list[Row], store: Store, *, metric: str = "miou", convention: str = "fcn", draws: int = 2000) -> list[Row]:
     """Rows with 95 % intervals, best first within each set of test images; rows without a score come last, unranked.
 
-    A rank is 1 + the number of rows that are significantly better (paired over images, Holm's correction), so rows that cannot
-    be told apart share one. ``convention`` is that of mIoU, one of `bench list conventions`. Raises BenchError for an unknown
-    convention and for sums that cannot be read.
+    A rank is 1 + the number of rows that are significantly better (paired over images, Holm's correction). ``convention`` is that
+    of mIoU, one of `bench list conventions`. Raises BenchError for an unknown convention and for sums that cannot be read.
     """
     loaded = [_load(row, store, metric, convention) for row in rows]
     placed: list[Row] = []
@@ -114,18 +117,20 @@ def rank(rows: list[Row], store: Store, *, metric: str = "miou", convention: str
         members = [row for row in loaded if row.cells[0].dataset_label == dataset]
         for group in on_same_images(row for row in members if row.scores.get(metric) is not None):
             verdict = judge([row.images for row in group], pools(group), metric=metric, convention=convention, draws=draws)
-            judged = zip(group, verdict.intervals, verdict.ranks, verdict.p_leader, strict=True)
-            ranked = [replace(row, intervals=bounds, rank=place, p_leader=p) for row, bounds, place, p in judged]
+            judged = zip(group, verdict.intervals, verdict.ranks, verdict.undefined, verdict.p_leader, strict=True)
+            ranked = [
+                replace(row, intervals=bounds, rank=place, undefined=share, p_leader=p) for row, bounds, place, share, p in judged
+            ]
             placed += sorted(ranked, key=lambda row: -(row.scores[metric] or 0.0))
         placed += [row for row in members if row.scores.get(metric) is None]
     return placed
 
 
 def on_same_images(rows: Iterable[Row]) -> list[list[Row]]:
-    """Rows grouped by the data set and the images they were scored on: only within a group can they be compared."""
+    """Rows grouped by the data set, its images and the labels of these: only within a group can they be compared."""
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        groups.setdefault((row.cells[0].dataset_label, *(cell.ids for cell in row.images[:1])), []).append(row)
+        groups.setdefault((row.cells[0].dataset_label, *(cell.truth for cell in row.images[:1])), []).append(row)
     return list(groups.values())
 
 
@@ -136,10 +141,13 @@ def pools(rows: Iterable[Row]) -> list[str]:
 
 def _load(row: Row, store: Store, metric: str, convention: str) -> Row:
     """The row with its sums per image and its mIoU under a convention."""
-    images = [read(store, result.cell_id) for result in row.results]
-    if images and convention != "fcn":
-        value = float(statistic("miou", convention).scores(images).mean())
-        row = replace(row, scores={**row.scores, "miou": value if np.isfinite(value) else None})
+    rule = statistic("miou", convention)
+    mend = "Score its predictions again: bench score" if row.external else RESCORE
+    images = [read(store, result.cell_id, mend) for result in row.results]
+    if images and same_as(convention) != "fcn":
+        value = float(rule.scores(images).mean())
+        # The ceiling is FCN's mIoU, and a share of it in another convention would be no share of anything.
+        row = replace(row, scores={**row.scores, "miou": value if np.isfinite(value) else None, "miou_of_ceiling": None})
     return replace(row, images=images, convention=convention, ranked_by=metric)
 
 

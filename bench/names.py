@@ -15,20 +15,36 @@ def varying(rows: list[Row]) -> list[str]:
     return sets + [key for key in keys if key != "dataset" and len({str(each.get(key)) for each in labels}) > 1]
 
 
+EXTERNAL = "†"
+"""Marks the models that were trained elsewhere."""
+EXTERNAL_NOTE = f"{EXTERNAL} trained elsewhere: its predictions were scored here, its stride is as stated by its makers."
+
+
 def names(rows: list[Row]) -> list[str]:
-    """The model's label where that is enough, or `model/augmentation/...` with whatever differs between rows."""
-    models = [row.cells[0].model_label for row in rows]
+    """The model's label where that is enough, or `model/augmentation/...` with whatever differs between rows.
+
+    An external model that has the name of a trained one is `model/external`.
+    """
+    models = [(row.cells[0].model_label, row.external) for row in rows]
     extra = varying(rows)
-    return [
-        model if models.count(model) == 1 else "/".join([model, *(_word(key, _labels(row)[key]) for key in extra)])
-        for row, model in zip(rows, models, strict=True)
-    ]
+    named = []
+    for row, model in zip(rows, models, strict=True):
+        words = [model[0], *(["external"] if row.external and (model[0], False) in models else [])]
+        if models.count(model) > 1:
+            words += [_word(key, _labels(row)[key]) for key in extra if not row.external or key == "dataset"]
+        named.append("/".join(words))
+    return named
+
+
+def marked(rows: list[Row]) -> list[str]:
+    """The names of rows for a table or a sentence, external models with their mark."""
+    return [f"{name} {EXTERNAL}" if row.external else name for name, row in zip(names(rows), rows, strict=True)]
 
 
 def find_row(rows: list[Row], wanted: str) -> Row:
     """The one row that a name means: a model's label, then in any order what sets the row apart, joined by slashes.
 
-    `unet`, `unet/standard`, `unet/none/fraction=0.25`, `fcn/stride=8`. Raises BenchError for none or several.
+    `unet`, `unet/standard`, `unet/none/fraction=0.25`, `fcn/stride=8`, `unet/external`. Raises BenchError for none or several.
     """
     known = names(rows)
     exact = [row for row, name in zip(rows, known, strict=True) if name == wanted]
@@ -54,8 +70,10 @@ def _word(key: str, value: Any) -> str:
 
 def _words(row: Row) -> set[str]:
     """All the words that may stand in a name of the row; a dotted axis goes by its last part as well."""
-    words: set[str] = set()
+    words: set[str] = {"external"} if row.external else set()
     for key, value in _labels(row).items():
+        if row.external and key not in ("model", "dataset"):  # nothing is known of its training
+            continue
         text = _word(key, value)
         words |= {text, text.rpartition("=")[2]} if key == "fraction" else {text}
         words |= {f"{key.rpartition('.')[2]}={text.partition('=')[2]}"} if "." in key else set()

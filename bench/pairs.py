@@ -24,14 +24,31 @@ def pairs_along(rows: Sequence[Row], fields: Sequence[str]) -> list[tuple[Row, R
         for second in scored[place + 1 :]:
             changed = [path for path, _, _ in spec_differences(first.cells[0], second.cells[0])]
             known |= dict.fromkeys(changed)
-            same = first.images[0].ids == second.images[0].ids
+            same = first.images[0].truth == second.images[0].truth
             if same and changed and all(_covered(path, fields) for path in changed):
                 plain_first = first.cells[0].augmentation_label == "none" != second.cells[0].augmentation_label
                 found.append((second, first) if plain_first else (first, second))
     if not found:
-        hint = nearest(fields[0], known) or f" Rows differ in {', '.join(known) or 'nothing'}."
-        raise BenchError(f"--pairs {' --pairs '.join(fields)}: no two rows with results differ in that alone.{hint}")
+        raise _none(fields, scored, list(known))
     return found
+
+
+def _none(fields: Sequence[str], rows: Sequence[Row], known: list[str]) -> BenchError:
+    """Why no pair differs in these fields: one is unknown, or the rows on the same images differ in other things."""
+    asked = f"--pairs {' --pairs '.join(fields)}"
+    paths = {path for row in rows for path in _paths({key: row.cells[0].to_json().get(key) for key in SPECS})}
+    unknown = [field for field in fields if field not in paths]
+    if unknown:
+        return BenchError(f"{asked}: unknown field {unknown[0]!r}.{nearest(unknown[0], [*known, *sorted(paths)])}")
+    differ = f" Rows differ in {', '.join(known)}." if known else ""
+    return BenchError(f"{asked}: no two rows with results on the same images differ in that alone.{differ}")
+
+
+def _paths(data: Any, path: str = "") -> list[str]:
+    """Every dotted field of plain data, blocks themselves included."""
+    blocks = data.items() if isinstance(data, dict) else ()
+    inner = [each for key, value in blocks for each in _paths(value, f"{path}.{key}" if path else key)]
+    return [path, *inner] if path else inner
 
 
 def spec_differences(one: Cell, other: Cell) -> list[tuple[str, Any, Any]]:

@@ -17,6 +17,8 @@ from bench.errors import BenchError
 from bench.store import write_whole
 
 Counts = NDArray[np.integer[Any]]
+RESCORE = "Score the cell again, without training: bench rescore SUITE"
+"""What to do about a trained cell whose sums are damaged."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +59,26 @@ class PerImage:
         return cls(**{**arrays, "ids": tuple(map(str, arrays["ids"])), "seconds": float(arrays["seconds"])})
 
 
-def read_arrays(path: Path, names: Iterable[str]) -> dict[str, Any]:
+def read_arrays(path: Path, names: Iterable[str], mend: str = RESCORE) -> dict[str, Any]:
     """Some of the arrays of a file that `PerImage.write` wrote; the others are not decompressed."""
+    if not path.exists():
+        raise BenchError(f"{path} is missing. {mend}")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
             return {name: saved[name] for name in names}
     except (OSError, BadZipFile, KeyError, ValueError, EOFError) as error:
-        raise damaged(path, error) from None
+        raise damaged(path, getattr(error, "strerror", None) or error, mend) from None
 
 
-def damaged(path: Path, reason: object) -> BenchError:
+def readable(path: Path) -> bool:
+    """Whether a file is there and whole; all of it is read."""
+    try:
+        PerImage.read(path)
+    except BenchError:
+        return False
+    return True
+
+
+def damaged(path: Path, reason: object, mend: str = RESCORE) -> BenchError:
     """The error for a file that `PerImage.write` did not write, or not all of."""
-    return BenchError(f"{path} cannot be read: {reason}. Remove the cell's folder and run the suite again.")
+    return BenchError(f"{path} cannot be read: {reason}. {mend}")

@@ -1,14 +1,16 @@
 """The sums of a scored cell that images can be resampled from, and the scores that are made of them."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from bench.errors import unknown
 from bench.metrics.dialects import DIALECTS, areas, set_sums
 from bench.metrics.scores import Floats, boundary_iou, class_mean, contour_f, ratio
-from bench.per_image import damaged, read_arrays
+from bench.per_image import RESCORE, damaged, read_arrays
 from bench.statistics import Finish, band_sums, class_ratios
 from bench.store import Store
 
@@ -29,11 +31,24 @@ class Scored:
     davis: Floats
     """(N, C, 4) contour pixels of DAVIS' F."""
 
+    @cached_property
+    def truth(self) -> str:
+        """What was scored: hash of the images' ids and of the labelled pixels of each class in each.
+
+        Ids alone do not tell a set from the same set at another size, or drawn from another seed.
+        """
+        hashed = hashlib.sha256("\0".join(self.ids).encode())
+        hashed.update(self.areas[:, 1].astype("<i8").tobytes())
+        return hashed.hexdigest()
+
     def scores(self) -> dict[str, Floats]:
         """Scores of every image on its own, (N,) each; NaN where an image has none."""
         return {
             "miou": class_mean(ratio(*np.moveaxis(set_sums(self.areas), 1, 0))),
             "boundary_iou": class_mean(boundary_iou(self.bands)),
+            "trimap_iou_3px": class_mean(ratio(*np.moveaxis(set_sums(self.trimap), 1, 0))),
+            "boundary_f1": class_mean(contour_f(self.bf)),
+            "davis_f": class_mean(contour_f(self.davis)),
             "pixel_accuracy": ratio(self.areas[:, 0].sum(-1), self.areas[:, 1].sum(-1)),
         }
 
@@ -90,13 +105,13 @@ def statistic(metric: str, convention: str = "fcn") -> Statistic:
     return Statistic(lambda cell: dialect.sums(cell.areas), dialect.finish)
 
 
-def read(store: Store, cell_id: str) -> Scored:
-    """The sums of a finished cell; raises BenchError when they cannot be read."""
+def read(store: Store, cell_id: str, mend: str = RESCORE) -> Scored:
+    """The sums of a finished cell; raises BenchError, which says how to ``mend`` them, when they cannot be read."""
     path = store.folder(cell_id) / "per_image.npz"
-    saved = read_arrays(path, ("ids", "counts", "bands", "trimap", "bf", "davis"))
+    saved = read_arrays(path, ("ids", "counts", "bands", "trimap", "bf", "davis"), mend)
     lengths = {name: len(each) for name, each in saved.items()}
     if len(set(lengths.values())) > 1:
-        raise damaged(path, f"arrays of different lengths {lengths}")
+        raise damaged(path, f"arrays of different lengths {lengths}", mend)
     return Scored(
         ids=tuple(map(str, saved["ids"])),
         areas=areas(saved["counts"]),

@@ -232,8 +232,9 @@ class FolderSpec(DatasetSpec):
     """Any folder of images and any folder of labels. All paths are below the data root."""
 
     name: Literal["folder"]
-    images: BelowRoot
-    """Folder of images, read with its sub-folders, or a pattern such as `photos/*_rgb.png` whose `*` is the image's name."""
+    images: BelowRoot | None = None
+    """Folder of images, read with its sub-folders, or a pattern such as `photos/*_rgb.png` whose `*` is the image's name. May be
+    left out where nothing is trained: labels are enough to score predictions."""
     labels: BelowRoot
     """Folder or pattern of labels; a label belongs to the image of the same name, sub-folder included."""
     classes: Classes
@@ -274,9 +275,8 @@ class FolderSpec(DatasetSpec):
         shares = [rule for rule in self.splits.values() if isinstance(rule, float)]
         if shares and (len(shares) < len(self.splits) or sum(shares) > 1 + 1e-9):
             raise ValueError("splits: either all are shares that sum up to 1 at most, or none is one")
-        for role in ("train", "test"):
-            if not (getattr(self, role) or self.roles[role]):
-                raise ValueError(f"splits: none is named {role!r}; say which it is with `{role}:`")
+        if not (self.test or self.roles["test"]):
+            raise ValueError("splits: none is named 'test'; say which it is with `test:`")
         return self
 
     @property

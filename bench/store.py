@@ -153,7 +153,7 @@ class Store:
     def suite(self, name: str) -> dict[str, Any] | None:
         """What `note_suite` wrote, or None."""
         path = self.root / "suites" / f"{name}.json"
-        return read_json(path) if path.exists() else None
+        return read_json(path, "Remove it and run the suite again.") if path.exists() else None
 
     @contextmanager
     def claim(self, cell_id: str) -> Iterator[bool]:
@@ -193,12 +193,12 @@ def write_whole(path: Path, content: bytes) -> None:
             raise
 
 
-def read_json(path: Path) -> Any:
-    """Parse a JSON file; raises BenchError naming it when it is damaged."""
+def read_json(path: Path, mend: str = "Remove its folder and run the suite again.") -> Any:
+    """Parse a JSON file; raises BenchError naming it, and how to ``mend`` it, when it is damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise BenchError(f"{path}: cannot be read: {error}. Remove its folder and run the suite again.") from None
+        raise BenchError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}. {mend}") from None
 
 
 def _read(path: Path, kind: type[Record]) -> Record | None:

@@ -35,7 +35,7 @@ class Suite(Spec):
     title: str = ""
     """One line for headings."""
     dataset: AnyDatasetSpec | None = None
-    """The data set of a file without a matrix, on which `bench score` scores others' predictions."""
+    """The data set of a file without a matrix, on which `bench score` scores predictions. A bare name stands for `{name: ...}`."""
     datasets: dict[str, AnyDatasetSpec] = {}
     """Data sets by a name of your choice. A name from `bench list datasets` needs no block."""
     models: dict[str, ModelSpec] = {}
@@ -64,6 +64,11 @@ class Suite(Spec):
         return (
             {key: item if isinstance(item, list) else [item] for key, item in value.items()} if isinstance(value, dict) else value
         )
+
+    @field_validator("dataset", mode="before")
+    @classmethod
+    def _a_name_is_a_block(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _has_axes(self) -> "Suite":
@@ -126,7 +131,9 @@ def _apply(data: dict[str, Any], setting: str) -> None:
     except yaml.YAMLError:
         raise BenchError(f"--set {setting}: the value {text!r} is not valid YAML") from None
     root, _, rest = path.partition(".")
-    if rest and root in CELL_ROOTS:
+    if rest and root == "eval" and "matrix" not in data:  # nothing but rules of scoring, and no cells to override
+        data["eval"] = {**(data.get("eval") or {}), rest: value}
+    elif rest and root in CELL_ROOTS:
         overrides = data.get("overrides")
         data["overrides"] = [*(overrides if isinstance(overrides, list) else []), {"set": {path: value}}]
     elif rest and root == "matrix":

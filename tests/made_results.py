@@ -1,12 +1,13 @@
 """Results written by hand into a store, for tests of what is made of them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from bench.cell import Cell
 from bench.expand import expand
-from bench.metrics.scores import boundary_iou, iou, miou
+from bench.metrics.scores import accuracy, boundary_iou, iou, miou
 from bench.per_image import PerImage
 from bench.store import Result, Store, write_json
 from bench.suite import load_suite
@@ -46,7 +47,14 @@ def write_sums(path: Path, ids: list[str], counts: np.ndarray, bands: np.ndarray
 
 
 def put(
-    store: Store, cell: Cell, counts: np.ndarray, *, ids: list[str] | None = None, stride: int = 1, train_s: float = 1.0
+    store: Store,
+    cell: Cell,
+    counts: np.ndarray,
+    *,
+    ids: list[str] | None = None,
+    stride: int = 1,
+    train_s: float = 1.0,
+    **more: Any,
 ) -> None:
     """A finished cell with these counts; its bands are a tenth of its areas, rounded up."""
     count, classes = len(counts), counts.shape[-1]
@@ -58,14 +66,14 @@ def put(
     total, band = counts.sum(0), bands.sum(0)
     per_class = {
         metric: {f"class{c}": None if np.isnan(value) else float(value) for c, value in enumerate(values)}
-        for metric, values in (("iou", iou(total)), ("boundary_iou", boundary_iou(band)))
+        for metric, values in (("iou", iou(total)), ("boundary_iou", boundary_iou(band)), ("accuracy", accuracy(total)))
     }
     metrics = {"miou": float(miou(total)), "boundary_iou": float(np.nanmean(boundary_iou(band)))}
     result = Result(
         cell_id=cell.id, cell=cell.to_json(), metrics=metrics, per_class=per_class, chosen={},
         model={"output_stride": stride, "parameters": 1000}, profile=None,
         data={"test_images": count, "train_images": 5, "boundary_width_px": [3, 3]},
-        seconds={"train_s": train_s}, environment={}, finished="2026-01-01",
+        seconds={"train_s": train_s}, environment={}, finished="2026-01-01", **more,
     )  # fmt: skip
     assert classes == len(per_class["iou"])
     write_json(folder / "result.json", result.model_dump())

@@ -51,6 +51,7 @@ FLOORS = [
         "bench.conventions",
         "bench.classes",
         "bench.breakdown",
+        "bench.by_curve",
         "bench.pairs",
         "bench.compare",
         "bench.comparison_text",

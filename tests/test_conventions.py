@@ -158,6 +158,19 @@ def test_every_score_of_a_row_is_that_of_the_metrics(ranked, tmp_path: Path) -> 
         assert statistic(metric).scores([read(store, cell_id)])[0] == pytest.approx(float(getattr(scores, metric)(counts)))
 
 
+def test_a_share_of_the_ceiling_is_of_fcns_miou_alone(tmp_path: Path) -> None:
+    cells, store = suite(tmp_path, SUITE)
+    ceiling = {"miou": 0.8, "boundary_iou": 0.9, "protocol": "calibrated"}
+    for cell in cells:
+        put(store, cell, confusions(np.full((8, 7), 50), np.full(8, 0.7), np.random.default_rng(0)), ceiling=ceiling)
+    for convention in ("fcn", "mmsegmentation", "monai"):
+        rows = rank(collect(cells, store), store, convention=convention)
+        plain, noted = rows[0].to_json(), any("% of ceiling: only for FCN's" in note for note in footnotes(rows))
+        expected = None if convention == "monai" else pytest.approx(plain["miou"] / 0.8)
+        assert plain["miou_of_ceiling"] == expected and noted == (convention == "monai")
+        assert plain["boundary_iou_of_ceiling"] == pytest.approx(plain["boundary_iou"] / 0.9)
+
+
 def test_an_unknown_convention_is_named(ranked) -> None:
     with pytest.raises(BenchError, match=r"unknown convention 'moani'. Did you mean 'monai'\?"):
         ranked(convention="moani")

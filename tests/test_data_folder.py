@@ -171,7 +171,7 @@ REFUSED = [
     ({"splits": {"train": 0.8, "test": 0.3}}, "sum up to 1 at most"),
     ({"splits": {"train": 0.8, "test": "t.txt"}}, "either all are shares"),
     ({"splits": {"train": 0.8, "holdout": 0.2}}, "none is named 'test'; say which it is with `test:`"),
-    ({"splits": {"all": 1.0}}, "none is named 'train'"),
+    ({"splits": {"test": 1.0}}, "none is named 'train'"),
     ({"splits": {"train": 0.0, "test": 1}}, "greater than 0"),
     ({"splits": {"a b": 1}}, "letters, digits"),
     ({"classes": {"a": [0, 0, 256]}}, "classes.a[2]: given 256, expected less than or equal to 255."),

@@ -101,7 +101,7 @@ def test_a_suite_is_run_once_and_looked_at_in_every_way(bench: Bench, tiny_suite
 
     damaged = store / "cells" / min(made) / "result.json"
     damaged.write_text(damaged.read_text()[:50])
-    assert "damaged" in {row["state"] for row in json.loads(bench("status", tiny_suite, "--json").stdout)}
+    assert "damaged" in {row["state"] for row in json.loads(bench("status", tiny_suite, "--json", code=1).stdout)}
     for action in ("run", "leaderboard"):
         assert "result.json: cannot be read" in bench(action, tiny_suite, code=2).stderr
 
@@ -127,6 +127,15 @@ def test_what_is_trained_is_scored_anew_without_training(bench: Bench, tiny_suit
             assert result["metrics"]["boundary_iou"] != like["metrics"]["boundary_iou"]
             assert "label maps that" in (store / "cells" / cell_id / "log.txt").read_text()
     assert len(json.loads(bench("leaderboard", tiny_suite, "--json", *wider[:4]).stdout)) == 2
+
+    before, (one, other) = scores(store), first
+    (store / "cells" / one / "per_image.npz").write_bytes((store / "cells" / one / "per_image.npz").read_bytes()[:3000])
+    (store / "cells" / other / "per_image.npz").unlink()
+    told = bench("leaderboard", tiny_suite, *keep[:2], code=2).stderr
+    assert "Score the cell again, without training: bench rescore SUITE" in told and "Errno" not in told
+    said = bench("rescore", tiny_suite, *keep).stderr
+    assert f"Leaderboard: bench leaderboard {tiny_suite} --set eval.keep_predictions=true" in said
+    assert scores(store) == before
 
 
 STAGED = """\

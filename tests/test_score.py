@@ -186,7 +186,7 @@ DEFECTS: dict[str, tuple[Callable[[], object], str]] = {
     "too small": (reshaped(4, 5), "is 4x5 (height x width), its label 8x10."),
     "turned": (reshaped(10, 8), "Height and width are swapped."),
     "255": (at(255), "id 255 on 1 of 74 labelled pixels: no class, they are 0 to 10. A prediction names a class wherever"),
-    "the set's void": (at(VOID), "id 11 on 1 of 74 labelled pixels: no class, they are 0 to 10. A prediction names a class"),
+    "the set's void": (at(VOID), "whose truth is void. Or do the ids begin at 1?"),
     "original ids": (
         at(26),
         "id 26 on 1 of 74 labelled pixels: no class, they are 0 to 10. Are these the data set's original ids?",
@@ -304,6 +304,74 @@ def test_a_resized_set_is_scored_at_its_size(labels: dict[str, np.ndarray]) -> N
     assert "has no results" in call("leaderboard", "wide.yaml", code=2)[1], "another width of the band is another contest"
 
 
+def test_names_may_end_in_capitals(labels: dict[str, np.ndarray]) -> None:
+    for path in predict("model", labels).iterdir():
+        path.rename(path.with_suffix(".PNG"))
+    assert scored("camvid", "--predictions", "model")[0]["miou"] == 1.0
+
+
+def test_rules_can_be_set_and_models_under_other_rules_are_told_of(labels: dict[str, np.ndarray]) -> None:
+    predict("model", labels, lambda ids: np.roll(ids, 1))
+    Path("narrow.yaml").write_text("dataset: camvid\neval: {boundary_ratio: 0.3}\n")
+    scored("narrow.yaml", "--predictions", "model", "--name", "by file")
+    scored("camvid", "--predictions", "model", "--name", "by option", "--set", "eval.boundary_ratio=0.3")
+    scored("camvid", "--predictions", "model", "--name", "usual")
+    out, err = call("leaderboard", "narrow.yaml", "--json")
+    assert [row["model"] for row in json.loads(out)] == ["by file", "by option"]
+    assert "usual: scored on these labels by other rules" in err and "by option" not in err
+    rows = json.loads(call("leaderboard", "narrow.yaml", "--set", "eval.boundary_ratio=0.02", "--json")[0])
+    assert [row["model"] for row in rows] == ["usual"]
+    wrong = call("score", "camvid", "--predictions", "model", "--set", "eval.batch=2", code=2)[1]
+    assert "it sets eval.boundary_ratio alone" in wrong
+    far = call("score", "camvid", "--predictions", "model", "--set", "eval.boundary_ratio=7", code=2)[1]
+    assert "expected less than 0.5" in far
+
+
+def test_damaged_files_of_external_models_are_named_and_mended(labels: dict[str, np.ndarray]) -> None:
+    (row,) = scored("camvid", "--predictions", predict("model", labels), "--stride", 4)
+    Path("x.yaml").write_text("dataset: camvid\n")
+    sums = Path("runs/cells") / row["cells"][0] / "per_image.npz"
+    for damage in (sums.unlink, lambda: sums.write_bytes(b"PK")):
+        damage()
+        assert "Score its predictions again: bench score" in call("leaderboard", "x.yaml", code=2)[1]
+        assert scored("camvid", "--predictions", "model", "--stride", 4)[0]["miou"] == 1.0
+    (note,) = Path("runs/ceilings/labels").glob("*.json")
+    kept = note.read_bytes()
+    for text in ("{}", "[]", "{"):
+        note.write_text(text)
+        scored("camvid", "--predictions", "model", "--stride", 2, "--name", f"other {text}")
+        predict("model", labels, lambda ids: ids)
+    note.write_text("{}")
+    scored("camvid", "--predictions", predict("other", labels, lambda ids: (ids + 1) % 11), "--stride", 4)
+    assert note.read_bytes() == kept
+    (entry, *_) = Path("runs/external").glob("model-*.json")
+    for text in ("", "{}"):
+        entry.write_text(text)
+        told = call("leaderboard", "x.yaml", code=2)[1]
+        assert str(entry) in told and "Remove this file" in told
+    scored("camvid", "--predictions", "model")
+    assert call("leaderboard", "x.yaml")
+
+
+def test_labels_of_a_folder_are_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    label = np.array([[0, 1, 7], [1, 1, 0]], np.uint8)
+    for name in ("a", "b"):
+        write(Path(f"data/masks/{name}.png"), label)
+        write(Path(f"model/{name}.png"), np.where(label == 7, np.uint8(0), label))
+    block = "classes: [ground, leaf], ignore: 7, labels: masks, splits: {test: 1.0}"
+    Path("x.yaml").write_text(f"dataset: {{name: folder, {block}}}\n")
+    Path("photos.yaml").write_text(f"dataset: {{name: folder, images: photos, {block}}}\n")
+    for name in ("x.yaml", "photos.yaml"):
+        assert [(row["miou"], row["external"]) for row in scored(name, "--predictions", "model")] == [(1.0, True)]
+    for images in ("", "images: photos, "):
+        train = "train: test, " if not images else ""
+        fields = f"{{name: folder, {images}{train}{block}}}"
+        Path("y.yaml").write_text(f"datasets: {{mine: {fields}}}\nmatrix: {{dataset: mine, model: unet}}\n")
+        told = call("plan", "y.yaml", code=2)[1]
+        assert ("images: missing." if not images else "splits: none is named 'train'") in told
+
+
 def test_another_split_is_named_when_the_files_are_of_it(labels: dict[str, np.ndarray]) -> None:
     for name in NAMES:
         write(Path(f"data/CamVid/valannot/v{name}.png"), labels[name])
@@ -411,7 +479,8 @@ def test_an_external_model_stands_beside_trained_cells(tiny_suite: Path, monkeyp
     shown: list[Row]
     shown, problems = load_rows(store, "tiny", "miou")
     assert [row.to_json() for row in shown] == rows and not problems
-    assert {trace.name for trace in stride_figure(shown, "miou").data} == {"fcn (external)", "fcn small some"}
+    drawn = {trace.name for trace in stride_figure(shown, "miou").data}
+    assert drawn == {"fcn (external)", "fcn small some", "ceiling of the labels"}
     assert frame(shown)["external"].tolist() == [True, False]
 
 

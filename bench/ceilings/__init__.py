@@ -126,13 +126,17 @@ def cached(
 def known_labels(store: Store, fingerprint: str, resize: Any) -> str | None:
     """The hash of the labels of a split read at a size, if `note_labels` has seen them: it spares decoding them."""
     path = _note(store, fingerprint, resize)
-    return str(read_json(path)["labels"]) if path.exists() else None
+    try:
+        known = read_json(path)["labels"] if path.exists() else None
+    except (BenchError, KeyError, TypeError):  # damaged: as good as not seen, and written anew
+        return None
+    return known if isinstance(known, str) else None
 
 
 def note_labels(store: Store, fingerprint: str, resize: Any, labels: str) -> None:
     """Remember which labels a split with this content has when it is read at this size."""
     path = _note(store, fingerprint, resize)
-    if not path.exists():
+    if known_labels(store, fingerprint, resize) != labels:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, {"labels": labels})
 

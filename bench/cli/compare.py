@@ -21,11 +21,11 @@ from bench.cli.options import (
 )
 from bench.cli.printing import print_json, print_table, say, show
 from bench.cli.results import check_score, ranked
-from bench.compare import compare, differences_of
+from bench.compare import METRICS, compare, differences_of
 from bench.comparison_text import as_data, as_text, pairs_table
 from bench.errors import BenchError
 from bench.leaderboard import Row, collect, rank
-from bench.names import find_row, names
+from bench.names import find_row, marked
 from bench.noise import floor, repeated, seed_floor
 from bench.pairs import pairs_along
 from bench.store import Store
@@ -47,6 +47,9 @@ Pairs = Annotated[
 def compare_rows(
     what: What,
     pairs: Pairs = [],  # noqa: B006  typer reads the default and never changes it
+    metric: Annotated[
+        list[str], typer.Option("--metric", help="Score to compare. Repeatable. Unset: miou and boundary_iou.", metavar="NAME")
+    ] = [],  # noqa: B006
     convention: ConventionOption = "fcn",
     settings: SetOption = [],  # noqa: B006
     smoke: SmokeOption = False,
@@ -59,6 +62,9 @@ def compare_rows(
     A row goes by its model's label, and where that is not enough by what sets it apart: unet/standard, fcn/stride=8.
     """
     given = " ".join(what)
+    for each in metric:
+        check_score(each)
+    metrics = tuple(dict.fromkeys(metric)) or METRICS
     if pairs and len(what) != 1:
         raise BenchError(f"--pairs takes a suite alone, given {given}: bench compare {what[0]} --pairs {pairs[0]}")
     if not pairs and len(what) not in (2, 3):
@@ -69,16 +75,16 @@ def compare_rows(
     else:
         rows = ranked(open_suite(what[0], store, data_root, settings, smoke), "miou", convention)
         chosen = (find_row(rows, what[1]), find_row(rows, what[2])) if len(what) == 3 else (rows[0], rows[0])
-    named = dict(zip(map(id, rows), names(rows), strict=True))
+    named = dict(zip(map(id, rows), marked(rows), strict=True))
     if pairs:
         found = pairs_along(rows, pairs)
-        table = pairs_table(named, found, differences_of(found, rows))
+        table = pairs_table(named, found, differences_of(found, rows, metrics=metrics))
         print_json(table.records) if as_json else show(table)
         return
     if chosen[0] is chosen[1] or chosen[0].cells[0].id == chosen[1].cells[0].id:
         raise BenchError(f"{what[-2]} and {what[-1]} are the same; name two that differ")
     a, b = (named[id(row)] if len(what) == 3 else row.cells[0].id for row in chosen)
-    comparison = compare(*chosen, rows)
+    comparison = compare(*chosen, rows, metrics=metrics)
     if as_json:
         print_json(as_data(a, b, comparison))
         return
@@ -101,6 +107,11 @@ def noise(
     """Measure the noise floor: how far a score moves when the same seed is trained again, in another store."""
     check_score(metric)
     opened = open_suite(suite, store, data_root, settings, smoke)
+    for place in repeats:
+        if not place.is_dir():
+            raise BenchError(f"--repeat {place}: no such folder. Repeat the suite into it: bench run {suite} --store {place}")
+        if place.resolve() == opened.store.root.resolve():
+            raise BenchError(f"--repeat {place}: is the suite's own store; name another, into which it was run again")
     rows = collect(opened.plan.cells, opened.store)
     found = repeated(rows, [checked(place) for place in repeats], metric)
     again, seeds = floor(found), seed_floor(rows, metric)

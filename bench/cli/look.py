@@ -41,7 +41,7 @@ def status(
     store: StoreOption = STORE,
     data_root: DataOption = DATA,
 ) -> None:
-    """Print how far each cell of a suite has come; exit code 3 when some failed."""
+    """Print how far each cell of a suite has come; exit code 3 when some failed, 1 when some are damaged."""
     opened = open_suite(suite, store, data_root, settings, smoke)
     rows = []
     for cell in opened.plan.cells:
@@ -61,7 +61,8 @@ def status(
     else:
         print_table(rows, title=opened.suite.name, drop_constant=("external", "fraction", "augmentation", "dataset", "detail"))
         say(", ".join(f"{count} {state}" for state, count in Counter(row["state"] for row in rows).items()))
-    raise typer.Exit(3 if any(row["state"] == "failed" for row in rows) else 0)
+    states = {row["state"] for row in rows}
+    raise typer.Exit(3 if "failed" in states else 1 if "damaged" in states else 0)
 
 
 def why(

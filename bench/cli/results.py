@@ -21,6 +21,8 @@ from bench.cli.options import (
     open_suite,
 )
 from bench.cli.printing import say, show
+from bench.contest import RULES
+from bench.entrants import under_other_rules
 from bench.errors import BenchError, nearest
 from bench.export import table
 from bench.leaderboard import PERCENT, Row, collect, rank
@@ -32,7 +34,11 @@ from bench.tables import WRITERS, Table
 MetricOption = Annotated[str, typer.Option("--metric", help="Score to rank by.")]
 ByOption = Annotated[
     str | None,
-    typer.Option("--by", help="class, stride (what it costs each class), convention, or image.", metavar="WHAT"),
+    typer.Option(
+        "--by",
+        help="class, stride (its cost by class), size (of objects), trimap, distance (to the boundary), convention, image.",
+        metavar="WHAT",
+    ),
 ]
 FOR_PROGRAMS = ("csv", "json")
 
@@ -98,6 +104,8 @@ def ranked(opened: Opened, metric: str, convention: str) -> list[Row]:
     if not opened.plan.cells:
         for reason in opened.plan.missing():
             say(reason)  # external models can be shown all the same
+    for name in under_other_rules(opened.plan.contests, opened.store):
+        say(f"{name}: scored on these labels by other rules (eval.{', eval.'.join(RULES)}), so it is not shown; score it by these.")
     rows = rank(collect(cells, opened.store), opened.store, metric=metric, convention=convention)
     if not any(row.results or row.failures for row in rows):
         path = opened.suite.document.path

@@ -1,8 +1,11 @@
 """`bench run`, `bench plan`, `bench sync`."""
 
+import os
+import shlex
 import signal
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -66,7 +69,7 @@ def run(
         devices=tuple(device),
         cache_share=cache_share,
     )
-    _drive(opened, options, " --smoke" if smoke else "")
+    _drive(opened, options, _again(settings, smoke, store))
 
 
 def rescore(
@@ -90,7 +93,14 @@ def rescore(
     untrained = sum(not trained(cell, opened.store) for cell in opened.plan.cells)
     if untrained:
         say(f"{untrained} of {len(opened.plan.cells)} cells are not trained yet and are left out; `bench run` trains them.")
-    _drive(opened, options, " --smoke" if smoke else "")
+    _drive(opened, options, _again(settings, smoke, store))
+
+
+def _again(settings: list[str], smoke: bool, store: Path) -> str:
+    """The options without which another command would mean other cells."""
+    words = [f"--set {shlex.quote(setting)}" for setting in settings] + ["--smoke"] * smoke
+    words += [f"--store {shlex.quote(str(store))}"] * (store != STORE and "BENCH_STORE" not in os.environ)
+    return "".join(f" {word}" for word in words)
 
 
 def _uri(tracking: str, tracking_uri: str | None, opened: Opened, smoke: bool) -> str | None:
@@ -133,9 +143,9 @@ class Stopping:
 def _conclude(opened: Opened, options: Options, outcome: dict[str, str], flag: str) -> int:
     """Say what came of a run and what to do next; returns the exit code."""
     path, states = opened.suite.document.path, Counter(opened.store.state(cell.id) for cell in opened.plan.cells)
-    left = pending(opened.plan, opened.store, options)
+    left, verb = pending(opened.plan, opened.store, options), "rescore" if options.trained_only else "run"
     if "stopped" in outcome.values() or any(cell.id not in outcome and not options.only for cell in left):
-        say(f"Stopped. {states['finished']} of {len(opened.plan.cells)} cells have results. Go on with: bench run {path}{flag}")
+        say(f"Stopped. {states['finished']} of {len(opened.plan.cells)} cells have results. Go on with: bench {verb} {path}{flag}")
         return 75
     if not outcome:
         say(f"Nothing to do: {states['finished']} of {len(opened.plan.cells)} cells have results.")

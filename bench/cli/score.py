@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.options import DATA, STORE, DataOption, JsonOption, StoreOption, checked, suite_path
+from bench.cli.options import DATA, STORE, DataOption, JsonOption, SetOption, StoreOption, checked, suite_path
 from bench.cli.printing import print_json, say, show
-from bench.contest import Contest, contest_on, contests
+from bench.contest import RULES, Contest, contest_on, contests
 from bench.data import DATASETS
 from bench.data.samples import list_samples
 from bench.errors import BenchError, nearest
@@ -17,8 +17,10 @@ from bench.expand import expand
 from bench.export import table
 from bench.leaderboard import collect, rank
 from bench.plan import seen, survey
+from bench.specs import EvalSpec
 from bench.store import Store
-from bench.suite import Suite, load_suite
+from bench.suite import Suite, build_suite, load_suite
+from bench.yamlfile import Document
 
 if TYPE_CHECKING:
     from bench.external import Entry
@@ -39,6 +41,7 @@ def score(
     stride: Annotated[int | None, typer.Option("--stride", min=1, max=32768, help="Its output stride, for the plots.")] = None,
     suffix: Annotated[str, typer.Option("--suffix", help="What names have after the image's id, e.g. _pred.")] = "",
     dataset: Annotated[str | None, typer.Option("--dataset", help="Which of a suite's data sets.", metavar="LABEL")] = None,
+    settings: SetOption = [],  # noqa: B006  typer reads the default and never changes it
     as_json: JsonOption = False,
     store: StoreOption = STORE,
     data_root: DataOption = DATA,
@@ -51,7 +54,7 @@ def score(
     if name is not None and not (name.strip() and name.isprintable()):
         raise BenchError(f"--name {name!r}: expected a name that can be printed on one line")
     place = checked(store)
-    suite, reported = _contest(target, dataset)
+    suite, reported = _contest(target, dataset, settings)
     contest, samples = seen(reported.on(split or reported.split), data_root, place)
     from bench.data.submitted import submissions
 
@@ -76,12 +79,12 @@ def score(
     raise typer.Exit(1 if any(entry.defects for entry in entries.values()) else 0)
 
 
-def _contest(target: str, label: str | None) -> tuple[Suite | None, Contest]:
+def _contest(target: str, label: str | None, settings: list[str]) -> tuple[Suite | None, Contest]:
     """What a data set's name or a suite stands for; raises BenchError where a suite leaves a choice."""
     if target in DATASETS:
         if label is not None:
             raise BenchError(f"--dataset {label}: {target} is a data set itself; the option is for suites of several")
-        return None, contest_on(target)
+        return None, replace(contest_on(target), eval=_rules(target, settings))
     try:
         path = suite_path(target)
     except BenchError:
@@ -89,7 +92,7 @@ def _contest(target: str, label: str | None) -> tuple[Suite | None, Contest]:
             f"neither a data set nor a suite: {target!r}.{nearest(target, DATASETS)} "
             "`bench list datasets` and `bench list suites` print what there is."
         ) from None
-    suite = load_suite(path)
+    suite = load_suite(path, settings)
     found = contests(suite, expand(suite))
     labels = list(dict.fromkeys(each.label for each in found))
     if label is not None and label not in labels:
@@ -100,6 +103,16 @@ def _contest(target: str, label: str | None) -> tuple[Suite | None, Contest]:
         how = f"Choose with --dataset: {', '.join(labels)}." if label is None and len(labels) > 1 else alone
         raise BenchError(f"{path}: predictions can be scored on {len(chosen)} data sets or versions of one here. {how}")
     return suite, chosen[0]
+
+
+def _rules(target: str, settings: list[str]) -> EvalSpec:
+    """The rules of scoring on a data set of the table, where a suite file could say more."""
+    for setting in settings:
+        if setting.partition("=")[0].removeprefix("eval.") not in RULES:
+            fields = ", ".join(f"eval.{rule}" for rule in RULES)
+            raise BenchError(f"--set {setting}: beside a data set's name it sets {fields} alone; a file can say more.")
+    document = Document(Path(target), {"name": target, "dataset": target}, {})
+    return contests(build_suite(document, settings), [])[0].eval
 
 
 def _tell(name: str, entry: "Entry") -> None:

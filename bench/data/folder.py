@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data.decode import VOID, Array, Pair, opened, read_label, read_pair
+from bench.data.decode import VOID, Array, Pair, fitted, opened, read_label, read_pair
 from bench.data.samples import Obstacle, Sample, listed, meet, require
 from bench.errors import BenchError, FileError, nearest
 from bench.registry import DatasetEntry
@@ -18,10 +18,15 @@ from bench.specs import DatasetSpec, FolderSpec
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 COLOURED = ("P", "RGB")
+UNSET = Path()
+"""Stands for the image of a label that is all there is."""
 
 
 def samples(root: Path, split: str, spec: FolderSpec) -> list[Sample]:
     """The samples of a split by name; raises BenchError for a name with two files, without an image or without a label."""
+    if spec.images is None:
+        labels = _found(root, spec.labels, spec)
+        return [Sample(id=name, files=(UNSET, labels[name])) for name in _labelled(root, split, spec, labels)]
     images, labels = _found(root, spec.images, spec), _found(root, spec.labels, spec)
     names = _names(root, split, spec, sorted(images))
     for name in names:
@@ -33,6 +38,15 @@ def samples(root: Path, split: str, spec: FolderSpec) -> list[Sample]:
                 )
                 meet(Obstacle("missing", root / place / name, f"the {kind} is not there"), error)
     return [Sample(id=name, files=(images[name], labels[name])) for name in names if name in images and name in labels]
+
+
+def _labelled(root: Path, split: str, spec: FolderSpec, labels: dict[str, Path]) -> list[str]:
+    """The names of a split where there are labels alone."""
+    names = _names(root, split, spec, sorted(labels))
+    for name in (name for name in names if name not in labels):
+        error = BenchError(f"{root / spec.labels}: the label {name!r} of the split {split!r} is not there.{nearest(name, labels)}")
+        meet(Obstacle("missing", root / spec.labels / name, "the label is not there"), error)
+    return [name for name in names if name in labels]
 
 
 def _found(root: Path, pattern: str, spec: FolderSpec) -> dict[str, Path]:
@@ -82,8 +96,11 @@ def _shares(spec: FolderSpec, names: list[str]) -> dict[str, list[str]]:
 
 
 def decode(sample: Sample, entry: DatasetEntry, spec: DatasetSpec) -> Pair:
-    """A sample whose label holds ids, or the colours that the suite gives."""
+    """A sample whose label holds ids, or the colours that the suite gives; black where there is no image, only its label."""
     assert isinstance(spec, FolderSpec)
+    if sample.files[0] == UNSET:
+        label = read_colours(sample.files[1], spec) if spec.colours else read_label(sample.files[1], entry)
+        return fitted(np.zeros((*label.shape, 3), np.uint8), label, sample, spec)
     return read_pair(sample, spec, lambda path: read_colours(path, spec) if spec.colours else read_label(path, entry))
 
 

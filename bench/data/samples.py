@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.errors import BenchError, nearest
 from bench.registry import DatasetEntry, load
-from bench.specs import DatasetSpec
+from bench.specs import DatasetSpec, FolderSpec
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,21 @@ def list_samples(entry: DatasetEntry, root: Path, spec: DatasetSpec, split: str,
         raise BenchError(
             f"data set {spec.name!r} has no split {split!r}.{nearest(split, entry.splits)} It has {', '.join(entry.splits)}."
         )
-    samples: list[Sample] = load(entry.samples)(root, split, spec)
+    samples: list[Sample] = load(entry.samples)(root, split, spec if images else _without_images(spec, root))
     if not samples:
         raise BenchError(
             f"the split {split!r} of data set {spec.name!r} below {root} has no images. Choose another, or fill its list."
         )
     present(samples, spec.name, root, images)
     return samples
+
+
+def _without_images(spec: DatasetSpec, root: Path) -> DatasetSpec:
+    """A folder's spec for its labels alone where its images are not there; where they are, they say what its splits hold."""
+    if not isinstance(spec, FolderSpec) or spec.images is None:
+        return spec
+    folder = spec.images.partition("*")[0].rpartition("/")[0] if "*" in spec.images else spec.images
+    return spec if (root / folder).is_dir() else spec.model_copy(update={"images": None})
 
 
 class MissingError(BenchError):

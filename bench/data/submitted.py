@@ -56,6 +56,9 @@ def submissions(folder: Path, samples: list[Sample], suffix: str) -> dict[str, P
 def match(folder: Path, samples: list[Sample], suffix: str) -> tuple[dict[str, Path], list[Defect]]:
     """The file of every image that has one, by the image's id, and a defect for every image without and every file too many."""
     there = {path.relative_to(folder).as_posix(): path for path in _pngs(folder)}
+    for file in [each for each in there if not each.endswith(".png")]:  # im.PNG is im.png, unless that is there too
+        if (lower := f"{file[:-4]}.png") not in there:
+            there[lower] = there.pop(file)
     wanted = {_file(sample, suffix): sample.id for sample in samples}
     found = {id_: there[file] for file, id_ in wanted.items() if file in there}
     surplus = sorted(there.keys() - wanted.keys())
@@ -176,7 +179,8 @@ def _no_class(lost: NDArray[np.int64], labelled: int, entry: DatasetEntry) -> st
     if worst == VOID and classes == 2:
         return f"{text} Is this a mask of 0 and 255? The ids are 0 and 1."
     if worst in (VOID, entry.ignore_index):
-        return f"{text} A prediction names a class wherever the truth does; void is for pixels whose truth is void."
+        shifted = " Or do the ids begin at 1?" if worst == classes else ""
+        return f"{text} A prediction names a class wherever the truth does; void is for pixels whose truth is void.{shifted}"
     if worst == classes:
         return f"{text} Do the ids begin at 1?"
     return f"{text} Are these the data set's original ids? Predictions hold the ids that are trained on."

@@ -6,6 +6,7 @@ summed parts over summed wholes. A row's score is the mean over its seeds.
 """
 
 from bench.statistics.bootstrap import (
+    MOST_UNDEFINED,
     Finish,
     Interval,
     Samples,
@@ -30,6 +31,7 @@ from bench.statistics.compare import (
 )
 
 __all__ = [
+    "MOST_UNDEFINED",
     "Finish",
     "Interval",
     "NoiseFloor",

@@ -1,5 +1,6 @@
 """Bootstrap over images and seeds, as products of weights with per-image sums."""
 
+import hashlib
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from numpy.typing import ArrayLike
 from bench.statistics.seed_noise import Floats, SeedNoise, seed_noise_of
 
 _IMAGES_ONLY = "images only: one seed says nothing about the noise between trainings"
+MOST_UNDEFINED = 0.05
+"""Share of a row's draws that may have no score; with more, what is left of them is no sample, and the row has no interval."""
 Finish = Callable[[Floats], Floats]
 """From sums over images to scores: (..., P, C) -> (...). `class_ratios` is mIoU's."""
 
@@ -28,7 +31,7 @@ class Samples:
     """Bootstrap draws of several rows, draw by draw over the same images."""
 
     values: Floats
-    """(rows, draws): differences between rows are taken draw by draw."""
+    """(rows, draws): differences between rows are taken draw by draw. NaN throughout for a row that is not `judged`."""
     centred: Floats
     """(rows, draws): the same about each row's score, widened to a t-interval, for the intervals of single rows."""
     scores: Floats
@@ -38,6 +41,12 @@ class Samples:
     images: int
     notes: tuple[str, ...]
     """What was resampled for each row, in words."""
+    undefined: tuple[float, ...]
+    """Share of each row's draws in which nothing could be scored."""
+
+    def judged(self, row: int) -> bool:
+        """Whether a row has an interval and tests: a score, and few draws without one."""
+        return bool(np.isfinite(self.scores[row])) and self.undefined[row] <= MOST_UNDEFINED
 
     def interval(self, row: int, level: float = 0.95) -> Interval:
         """The interval of one row from its widened draws, within [0, 1] as every score is."""
@@ -67,7 +76,8 @@ def bootstrap(
     - "resample": seeds drawn with replacement, the textbook's hierarchical bootstrap; too narrow below ten seeds.
 
     A row with one seed has no part in the variance. Where nothing is known about it only images are resampled, and the row's note
-    says so.
+    says so. Apart from the images drawn, which all rows share, chance comes from each row's own sums: a row's interval depends on
+    no other row, its pool's variance apart, and equal rows have equal intervals.
     """
     tables = [np.asarray(row, dtype=np.float64) for row in rows]
     images = tables[0].shape[1]
@@ -78,17 +88,15 @@ def bootstrap(
     values = np.stack([_resample(weights, table, finish) for table in tables])
     by_seed = [scores(table, finish) for table in tables]
     found = np.array([each.mean() for each in by_seed])
-    apart = np.random.default_rng([seed, 1])  # so that what the intervals need does not change the draws
-    centred = np.stack([_widened(apart, *each, finish) for each in zip(values, tables, found, strict=True)])
+    streams = [np.random.default_rng([seed, _fingerprint(table)]) for table in tables]
+    centred = np.stack([_widened(*each, finish) for each in zip(streams, values, tables, found, strict=True)])
     pool: list[Hashable] = list(pools) if pools is not None else [None] * len(tables)
-    noise, noisy = seed_noise_of(rng, by_seed, pool, draws, seed_noise)
+    noise, noisy = seed_noise_of(seed, rng, streams, by_seed, pool, draws, seed_noise)
     notes = [f"images and seeds ({seed_noise})" if each else _IMAGES_ONLY for each in noisy]
-    lost = np.isnan(values).mean(1)
-    notes = [
-        f"{note}; {share * 100:.2g} % of the draws of a row had no score" if share else note
-        for note, share in zip(notes, lost, strict=True)
-    ]
-    return Samples(values + noise, centred + noise, found, tuple(map(len, by_seed)), images, tuple(notes))
+    undefined = np.isnan(values).mean(1)
+    values[undefined > MOST_UNDEFINED] = np.nan
+    counts = tuple(map(len, by_seed))
+    return Samples(values + noise, centred + noise, found, counts, images, tuple(notes), tuple(undefined.tolist()))
 
 
 def bootstrap_interval(row: ArrayLike, *, draws: int = 2000, seed: int = 0, level: float = 0.95) -> Interval:
@@ -118,6 +126,11 @@ def area_sums(counts: ArrayLike) -> Floats:
 def band_sums(bands: ArrayLike) -> Floats:
     """Boundary sums with their axes in this module's order: (..., C, 2) -> (..., 2, C)."""
     return np.moveaxis(np.asarray(bands, dtype=np.float64), -1, -2)
+
+
+def _fingerprint(table: Floats) -> int:
+    """A number that equal sums share, to draw a row's own chance from."""
+    return int.from_bytes(hashlib.blake2b(np.ascontiguousarray(table).data, digest_size=8).digest(), "little")
 
 
 def _image_weights(rng: np.random.Generator, draws: int, images: int) -> Floats:

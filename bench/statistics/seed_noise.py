@@ -1,5 +1,6 @@
 """The noise between trainings, as a t-distributed term for the mean over a row's seeds."""
 
+import hashlib
 from collections.abc import Hashable
 from typing import Literal
 
@@ -12,14 +13,23 @@ SeedNoise = Literal["pooled", "own", "resample"]
 
 
 def seed_noise_of(
-    rng: np.random.Generator, by_seed: list[Floats], pool: list[Hashable], draws: int, kind: SeedNoise
+    seed: int,
+    rng: np.random.Generator,
+    streams: list[np.random.Generator],
+    by_seed: list[Floats],
+    pool: list[Hashable],
+    draws: int,
+    kind: SeedNoise,
 ) -> tuple[Floats, list[bool]]:
-    """Noise of each row's mean over seeds (rows, draws), and whether anything was known about it."""
+    """Noise of each row's mean over seeds (rows, draws), and whether anything was known about it.
+
+    ``rng`` is what rows share and ``streams`` are their own chance, so that pooled noise does not depend on a row's place.
+    """
     noise = np.zeros((len(by_seed), draws))
     if kind == "pooled":
         for name in dict.fromkeys(pool):
             rows = [row for row, each in enumerate(pool) if each == name]
-            noise[rows] = _pooled_noise(rng, [by_seed[row] for row in rows], draws)
+            noise[rows] = _pooled_noise(_shared(seed, name), [streams[row] for row in rows], [by_seed[row] for row in rows], draws)
         known = {name for name, each in zip(pool, by_seed, strict=True) if len(each) > 1}
         return noise, [name in known for name in pool]
     if max(map(len, by_seed)) > 1:
@@ -27,7 +37,13 @@ def seed_noise_of(
     return noise, [len(each) > 1 for each in by_seed]
 
 
-def _pooled_noise(rng: np.random.Generator, by_seed: list[Floats], draws: int) -> Floats:
+def _shared(seed: int, name: Hashable) -> np.random.Generator:
+    """The chance that the rows of a pool share, whatever pools there are besides."""
+    digest = hashlib.blake2b(repr(name).encode(), digest_size=8).digest()
+    return np.random.default_rng([seed, int.from_bytes(digest, "little")])
+
+
+def _pooled_noise(shared: np.random.Generator, streams: list[np.random.Generator], by_seed: list[Floats], draws: int) -> Floats:
     """Noise of the mean over seeds: (S,) scores of each row of a pool -> (rows, draws); 0 where all have one seed.
 
     A row noisier than its pool keeps its own variance, lest its interval be too narrow.
@@ -37,9 +53,9 @@ def _pooled_noise(rng: np.random.Generator, by_seed: list[Floats], draws: int) -
     if not freedom:
         return np.zeros((len(by_seed), draws))
     pooled = sum(((each - each.mean()) ** 2).sum() for each in scored) / freedom
-    scale = np.sqrt(freedom / rng.chisquare(freedom, draws))
+    scale = np.sqrt(freedom / shared.chisquare(freedom, draws))
     spread = [np.sqrt(max(pooled, each.var(ddof=1) if len(each) > 1 else 0.0) / len(each)) for each in by_seed]
-    return np.stack([rng.standard_normal(draws) * scale * each for each in spread])
+    return np.stack([own.standard_normal(draws) * scale * each for own, each in zip(streams, spread, strict=True)])
 
 
 def _own_noise(rng: np.random.Generator, by_seed: list[Floats], draws: int, kind: SeedNoise) -> Floats:

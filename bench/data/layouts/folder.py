@@ -18,7 +18,8 @@ def folder(root: Path, count: int, size: Size, seed: int, spec: FolderSpec) -> N
     entry = folder_entry(spec)
     values = on_disk(entry)
     for name, (image, label) in zip(names, pictures_of(entry, "train", len(names), size, seed), strict=True):
-        Image.fromarray(image).save(_file(root, spec.images, name))
+        if spec.images:
+            Image.fromarray(image).save(_file(root, spec.images, name))
         Image.fromarray(_painted(label, spec) if spec.colours else label.astype(values.dtype)).save(_file(root, spec.labels, name))
 
 
