@@ -161,4 +161,5 @@ def schema() -> str:
     data["properties"]["matrix"]["additionalProperties"] = {
         "anyOf": [{"type": "array", "minItems": 1}, {"type": ["string", "number"]}]
     }
+    data["properties"]["dataset"]["anyOf"].append({"type": "string"})  # a name without options
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **data}, indent=2) + "\n"
