@@ -12,7 +12,7 @@ import numpy as np
 from bench.cell import Cell
 from bench.data import entry_of
 from bench.data.crops import check_margin
-from bench.data.prepare import cache_folder, prepare, prepare_border
+from bench.data.prepare import prepare_border, prepare_split
 from bench.data.subsets import horizon, subset_size
 from bench.errors import BenchError
 from bench.job import Job
@@ -142,16 +142,21 @@ def _job(cell: Cell, plan: Plan, store: Store, options: Options, view: View) -> 
     entry, spec, caches = entry_of(cell.dataset), cell.dataset, {}
     assert cell.fingerprints is not None
     for split in roles(cell).values():
-        folder = cache_folder(spec, split, cell.fingerprints[split], store.cache)
         samples = plan.samples.get(split_key(cell, split))
         if samples is None:
             raise BenchError(
                 f"dataset {cell.dataset_label}: the data is not below {options.data_root}; only its earlier results are known here"
             )
         title = f"{cell.dataset_label} {split}"
-        print_ = cell.fingerprints[split]
-        prepare(samples, entry, spec, folder, fingerprint=print_, progress=lambda done, total: view.preparing(title, done, total))  # noqa: B023  called at once
-        caches[split] = folder
+        caches[split] = prepare_split(
+            samples,
+            entry,
+            spec,
+            split,
+            cell.fingerprints[split],
+            store.cache,
+            progress=lambda done, total: view.preparing(title, done, total),  # noqa: B023  called at once
+        )
     assert spec.train is not None
     with np.load(caches[spec.train] / "index.npz", allow_pickle=False) as index:
         check_margin(index["sizes"], cell.recipe, int(getattr(cell.model, "margin_px", 0)))

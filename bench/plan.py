@@ -10,7 +10,8 @@ from bench.contest import Contest, contest_from_json
 from bench.data import entry_of
 from bench.data.border import object_ids
 from bench.data.fingerprint import fingerprint
-from bench.data.samples import Sample, list_samples
+from bench.data.leak import no_leak
+from bench.data.samples import Sample, labelled, list_samples
 from bench.errors import BenchError
 from bench.lineage import ancestors
 from bench.store import Store, split_key
@@ -81,20 +82,23 @@ def _prints(cell: Cell, data_root: Path, store: Store, plan: Plan, noted: dict[s
     """Fingerprints of the splits a cell's data set is used with, or why there are none."""
     spec, entry = cell.dataset, entry_of(cell.dataset)
     splits = roles(cell)
+    kept = store.cache / "fingerprints"
     try:
         prints = {}
-        for split in splits.values():
-            key = split_key(cell, split)
-            if key not in plan.samples:
-                plan.samples[key] = list_samples(entry, data_root, spec, split)
-            prints[split] = fingerprint(plan.samples[key], entry, spec, data_root, store.cache / "fingerprints")
+        with labelled(cell.dataset_label, spec):
+            for split in splits.values():
+                key = split_key(cell, split)
+                if key not in plan.samples:
+                    plan.samples[key] = list_samples(entry, data_root, spec, split)
+                prints[split] = fingerprint(plan.samples[key], entry, spec, data_root, kept)
     except BenchError as error:
         keys = {split: split_key(cell, split) for split in splits.values()}
         if all(key in noted for key in keys.values()):
             plan.offline = True
             return {split: noted[key] for split, key in keys.items()}
         return error
-    _no_leak(cell, plan)
+    samples = {split: plan.samples[split_key(cell, split)] for split in splits.values()}
+    no_leak(cell.dataset_label, entry, spec, splits, samples, data_root, kept)
     return prints
 
 
@@ -129,18 +133,6 @@ def _seen(
 def roles(cell: Cell) -> dict[str, str]:
     """Role -> split, of the roles a cell's data set plays."""
     return {role: split for role in ("train", "val", "test") if (split := getattr(cell.dataset, role))}
-
-
-def _no_leak(cell: Cell, plan: Plan) -> None:
-    """An image that is trained on and scored would make every number a lie."""
-    for role in ("val", "test"):
-        shared = _shared(cell, plan, "train", role)
-        if shared:
-            raise BenchError(
-                f"dataset {cell.dataset_label}: {len(shared)} images stand both in {cell.dataset.train!r}, which is trained on, "
-                f"and in {getattr(cell.dataset, role)!r}, which is scored: {', '.join(shared[:3])}. "
-                f"Choose other splits (dataset.train, dataset.{role})."
-            )
 
 
 def _no_choice_on_the_reported(cell: Cell, plan: Plan) -> None:

@@ -3,12 +3,15 @@
 The docstrings become the descriptions of the JSON Schema (`bench schema`), so an editor shows them while a suite is written.
 """
 
+import re
+from fractions import Fraction
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -207,14 +210,26 @@ def _stays_below(path: str) -> str:
     return path
 
 
+def _from_hex(value: Any) -> Any:
+    """``"#00c800"`` as (0, 200, 0); anything else is left to the checks of a colour."""
+    return tuple(bytes.fromhex(value[1:])) if isinstance(value, str) and re.fullmatch("#[0-9a-fA-F]{6}", value) else value
+
+
+def _from_fraction(value: Any) -> Any:
+    """``"1/2"`` as 0.5, as `fraction` takes it; anything else, `2020/01` too, is a path or is refused as a share."""
+    share = Fraction(value) if isinstance(value, str) and re.fullmatch(r"[1-9]\d*/[1-9]\d*", value) else 2
+    return float(share) if share <= 1 else value
+
+
 Byte = Annotated[int, Field(ge=0, le=255)]
-Colour = tuple[Byte, Byte, Byte]
+Hex = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
+Colour = Annotated[tuple[Byte, Byte, Byte], BeforeValidator(_from_hex, json_schema_input_type=tuple[Byte, Byte, Byte] | Hex)]
 LabelValue = Annotated[int, Field(ge=0, le=65_535)]
 BelowRoot = Annotated[str, AfterValidator(_stays_below)]
 # One branch a shape, so that a mistake in one is not told as a mistake in all.
 IdOrColour = Annotated[
     Annotated[LabelValue, Tag("id")] | Annotated[Colour, Tag("colour")],
-    Discriminator(lambda value: "colour" if isinstance(value, (list, tuple)) else "id"),
+    Discriminator(lambda value: "colour" if isinstance(value, (list, tuple)) or str(value).startswith("#") else "id"),
 ]
 Classes = Annotated[
     Annotated[tuple[str, ...], Tag("names")] | Annotated[dict[str, IdOrColour], Tag("values")],
@@ -224,6 +239,7 @@ Share = Annotated[float, Field(gt=0, le=1)]
 SplitRule = Annotated[
     Annotated[Share, Tag("share")] | Annotated[BelowRoot, Tag("path")],
     Discriminator(lambda value: "path" if isinstance(value, str) else "share"),
+    BeforeValidator(_from_fraction),
 ]
 SplitName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=40)]
 
@@ -238,11 +254,11 @@ class FolderSpec(DatasetSpec):
     labels: BelowRoot
     """Folder or pattern of labels; a label belongs to the image of the same name, sub-folder included."""
     classes: Classes
-    """Names in the order of the ids 0, 1, 2 …, or name -> id in the label files, or name -> [red, green, blue] in them."""
+    """Names in the order of the ids 0, 1, 2 …, or name -> id in the label files, or name -> [red, green, blue] or "#rrggbb"."""
     ignore: IdOrColour | None = None
     """The id or colour in the label files that means "not annotated". Unset: every pixel is annotated."""
     splits: Annotated[dict[SplitName, SplitRule], Field(min_length=1)]
-    """Split -> a list file (its name ends with .txt, one image's name a line), a sub-folder of both folders, or a share of all."""
+    """Split -> a list file (its name ends with .txt, one image's name a line), a sub-folder of both, or a share (0.7, 7/10)."""
     split_seed: NonNegativeInt = 0
     """Seed of the draw that deals images to shares; another seed is another split."""
 
@@ -267,7 +283,8 @@ class FolderSpec(DatasetSpec):
         if len({type(value) for value in [*values, *([] if self.ignore is None else [self.ignore])]}) > 1:
             raise ValueError("classes and ignore: give ids for all of them, or colours for all of them")
         if self.ignore in values:
-            raise ValueError(f"ignore: {self.ignore} is also the value of a class")
+            shown = list(self.ignore) if isinstance(self.ignore, tuple) else self.ignore
+            raise ValueError(f"ignore: {shown} is also the value of a class")
         return self
 
     @model_validator(mode="after")

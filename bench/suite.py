@@ -142,9 +142,14 @@ def _apply(data: dict[str, Any], setting: str) -> None:
     elif not rest and root in ("name", "title", "profile"):
         data[root] = value
     else:
+        hint = ""
+        if root in ("models", "datasets", "augmentations") and rest:
+            label, _, key = rest.rpartition(".")
+            one = f"--set 'matrix.{root[:-1]}=[{label or key}]' --set {root[:-1]}.{key if label else 'FIELD'}={text}"
+            hint = f" {root[:-1]}.{key if label else 'FIELD'} sets it in all cells; of one block alone: {one}, or edit the file."
         roots = ", ".join(CELL_ROOTS)
         raise BenchError(
-            f"--set {setting}: unknown field {path!r}. It begins with {roots} or matrix, or is name, title or profile."
+            f"--set {setting}: unknown field {path!r}.{hint} A field begins with {roots} or matrix, or is name or title."
         )
 
 

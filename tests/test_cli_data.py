@@ -1,6 +1,8 @@
 """`bench data` from the command line: what it prints, the files it leaves, its exit codes."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -93,6 +95,43 @@ def test_prepare_makes_the_caches_a_run_would_use(bench: Bench, tmp_path: Path) 
     assert bench("data", "prepare", "camvid", "--set", "resize=[24,32]", "--split", "val")[0].count("was there") == 1
 
 
+@pytest.mark.slow
+def test_prepare_and_run_decode_nothing_twice(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(f"{SUITE}train: {{steps: 1, batch: 2}}\nprofile: null\n")
+    assert bench("data", "prepare", "x.yaml:small", "--split", "train", "--split", "val")[0].count("made") == 2
+    made = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs/cache").glob("phantom-*/pixels.u8")}
+    bench("run", "x.yaml", "--tracking", "off")
+    after = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs/cache").glob("phantom-*/pixels.u8")}
+    assert len(made) == 2 and len(after) == 3 and made.items() <= after.items()
+    assert bench("data", "prepare", "x.yaml:small")[0].count("was there") == 3
+    assert after == {path: path.stat().st_mtime_ns for path in after}
+
+
+def test_prepare_refuses_what_a_run_would_before_it_decodes(bench: Bench, tmp_path: Path) -> None:
+    camvid_ = tmp_path / "data/CamVid"
+    for kind in ("", "annot"):
+        shutil.copy(camvid_ / f"train{kind}/train_000000.png", camvid_ / f"test{kind}")
+    with (camvid_ / "test.txt").open("a") as file:
+        file.write((camvid_ / "train.txt").read_text().splitlines()[0].replace("/train", "/test", 1) + "\n")
+    said = bench("data", "prepare", "camvid", code=2)[1]
+    assert "dataset camvid: 1 images stand both in 'train'" in said and "of 4 images" not in said
+    assert not list((tmp_path / "runs/cache").glob("camvid-*"))
+
+
+def test_a_suite_without_blocks_means_the_sets_of_its_matrix(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "y.yaml").write_text("matrix: {model: fcn, dataset: [camvid, 'bench.data:CAMVID']}\n")
+    assert "dataset" in bench("data", "prepare", "y.yaml", "--split", "val")[0]
+    bench("data", "show", "y.yaml:bench.data:CAMVID", "--count", "1")
+    assert (tmp_path / "bench.data.CAMVID-train.png").exists()
+
+
+def test_check_calls_an_empty_split_a_defect_and_an_absent_one_a_dash(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "data/CamVid/val.txt").write_text("\n")
+    (tmp_path / "data/CamVid/test.txt").unlink()
+    words, _ = bench("data", "check", "camvid", "--allow", "count", "--allow", "missing", code=1)
+    assert re.search(r"list +val +CamVid/val\.txt +has no images", words) and re.search(r"test +233 +– +– +– +–", words)
+
+
 def test_show_writes_a_picture(bench: Bench, tmp_path: Path) -> None:
     bench("data", "show", "camvid", "--count", "4")
     plain = np.array(Image.open(tmp_path / "camvid-train.png"))
@@ -132,6 +171,7 @@ def test_fetch_says_what_is_left_to_do(bench: Bench, tmp_path: Path, monkeypatch
         (["check", "x.yaml:stret"], "Did you mean 'street'?"),
         (["show", "x.yaml"], "x.yaml:small, x.yaml:street"),
         (["show", "camvid", "--augment", "{flop: 1}"], "Did you mean 'flip'?"),
+        (["show", "camvid", "--augment", "{flip:0.5}"], "a space is missing after a colon: write {flip: 0.5}"),
         (["show", "camvid", "--augment", "{flip: 2}"], "flip: Input should be less than or equal to 1"),
         (["show", "camvid", "--augment", "flip"], "SUITE:NAME"),
         (["show", "camvid", "--augment", "x.yaml:flop"], "Did you mean 'flips'?"),

@@ -1,5 +1,6 @@
 """The packed cache: crops equal slices, whatever lies outside is void, and half a cache is none."""
 
+import fcntl
 import json
 import os
 import signal
@@ -85,6 +86,34 @@ def test_a_truncated_cache_is_made_again(tmp_path: Path, name: str) -> None:
     assert not is_complete(folder)
     prepare(SAMPLES, ENTRY, SPEC, folder)
     assert open_cache(folder).image(0)[1].shape == SIZES[0]
+
+
+def test_an_index_with_other_bytes_of_the_same_number_is_made_again(tmp_path: Path) -> None:
+    folder = prepare(SAMPLES, ENTRY, SPEC, tmp_path / "cache", fingerprint="x")
+    (folder / "index.npz").write_bytes(b"?" * (folder / "index.npz").stat().st_size)
+    assert not is_complete(folder)
+    prepare(SAMPLES, ENTRY, SPEC, folder, fingerprint="x")
+    assert open_cache(folder).image(0)[1].shape == SIZES[0]
+
+
+@pytest.mark.parametrize("key", ["ids", "sources", "fingerprint", "index_sha256", "bytes"])
+def test_a_manifest_that_lacks_something_is_a_damaged_cache(tmp_path: Path, key: str) -> None:
+    folder = prepare(SAMPLES, ENTRY, SPEC, tmp_path / "cache", fingerprint="x")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({each: value for each, value in manifest.items() if each != key}))
+    assert not is_complete(folder)
+    prepare(SAMPLES, ENTRY, SPEC, folder, fingerprint="x")
+    assert json.loads((folder / "manifest.json").read_text()) == manifest
+
+
+def test_what_killed_processes_left_of_other_contents_is_cleared(tmp_path: Path) -> None:
+    dead, alive, other = (tmp_path / name for name in (".made-train-1.tmp", ".made-train-2.tmp", ".made-val-1.tmp"))
+    for folder in (dead, alive, other):
+        folder.mkdir()
+    with (tmp_path / ".made-train-2.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        prepare(SAMPLES, ENTRY, SPEC, tmp_path / "made-train-3")
+    assert [each.exists() for each in (dead, alive, other)] == [False, True, True]
 
 
 def test_bad_input_leaves_nothing_behind(tmp_path: Path) -> None:

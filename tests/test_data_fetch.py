@@ -203,7 +203,7 @@ def unpacked(root: Path, name: str, content: bytes, **fields: object) -> None:
     """Fetch an archive that lies there already."""
     (root / ".downloads").mkdir(exist_ok=True, parents=True)
     (root / ".downloads" / name).write_bytes(content)
-    download = Download(name=name, mirrors=("http://127.0.0.1:9/",), provides=("set",), **{"to": "set", **fields})  # type: ignore[arg-type]
+    download = Download(name=name, mirrors=("http://127.0.0.1:9/",), **{"provides": ("set",), "to": "set", **fields})  # type: ignore[arg-type]
     assert got(download, root)[0]
 
 
@@ -226,6 +226,26 @@ def test_single_files_are_found_wherever_they_stand(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "set").iterdir()) == ["a.tif", "b.tif"]
 
 
+def test_an_archive_without_what_it_should_hold_is_kept_and_told(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match=r"x\.zip: is unpacked, and .*set/wanted is still not there.*delete it"):
+        unpacked(tmp_path, "x.zip", zipped({"other.txt": b"a"}), provides=("set/wanted",))
+    assert (tmp_path / ".downloads/x.zip").exists()
+
+
+def test_words_after_a_failure_promise_only_what_will_happen(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="again later: it begins anew"):
+        got(plain(server, "/wrong"), tmp_path)
+    server.failures["/a"] = 9
+    with pytest.raises(BenchError, match="again later: it goes on where it stopped"):
+        got(plain(server, "/a"), tmp_path)
+
+
+def test_a_folder_that_refuses_is_named_with_fitting_advice(tmp_path: Path) -> None:
+    (tmp_path / ".downloads").write_text("a file")
+    with pytest.raises(BenchError, match=r"\.downloads: cannot be written: File exists\. Name a --data-root that you may write"):
+        got(Download(name="x", mirrors=(), provides=("x",)), tmp_path)
+
+
 def link(info: tarfile.TarInfo) -> None:
     info.type, info.linkname, info.size = tarfile.SYMTYPE, "/etc/passwd", 0
 
@@ -245,6 +265,7 @@ def link(info: tarfile.TarInfo) -> None:
         ("x.zip", zipped({"a": b"x" * 1000})[:-30]),
         ("x.zip", zipped({"other.txt": b"x"})),
     ],
+    ids=map(str, range(11)),  # the archives hold the time of their making, and so would the names made of them
 )
 def test_an_archive_that_is_not_what_it_should_be_changes_nothing(tmp_path: Path, name: str, content: bytes) -> None:
     root = tmp_path / "inner" / "root"

@@ -150,6 +150,47 @@ def test_an_image_without_a_label_and_a_name_with_two_files(tmp_path: Path) -> N
         names(tmp_path, spec(**WHOLE), "train")
 
 
+def test_a_label_without_its_image_is_no_smaller_data_set(tmp_path: Path) -> None:
+    for number in range(4):
+        pair(tmp_path, f"{number}")
+    (tmp_path / "leaves/photos/2.jpg").unlink()
+    with pytest.raises(BenchError, match=r"photos: the image '2' of the split 'train' is not there"):
+        names(tmp_path, spec(**WHOLE), "train")
+
+
+def test_a_list_that_names_an_image_with_and_without_its_ending(tmp_path: Path) -> None:
+    pair(tmp_path, "a")
+    asked = spec(splits={"train": "train.txt", "test": "train.txt"})
+    (tmp_path / "train.txt").write_bytes(b"\xef\xbb\xbfa\r\n")  # as some editors write it
+    assert names(tmp_path, asked, "train") == ["a"]
+    (tmp_path / "train.txt").write_text("a\na.jpg\n")
+    with pytest.raises(BenchError, match=r"train\.txt: names 'a' more than once"):
+        names(tmp_path, asked, "train")
+
+
+def test_an_empty_split_says_why(tmp_path: Path) -> None:
+    pair(tmp_path, "a")
+    (tmp_path / "none.txt").write_text("\n")
+    for rule, why in ((0.01, "its share 0.01 of 1 images rounds to none"), ("none.txt", r"none\.txt names none\. Fill the list")):
+        other = 0.99 if isinstance(rule, float) else "none.txt"
+        with pytest.raises(BenchError, match=f"the split 'test' has no images: .*{why}"):
+            names(tmp_path, spec(splits={"train": other, "test": rule}), "test")
+    with pytest.raises(BenchError, match=r"leaves/masks/\*\.gif: matches none of the 1 files there.*\.png, \.jpg"):
+        names(tmp_path, spec(**WHOLE, labels="leaves/masks/*.gif"), "train")
+
+
+def test_endings_in_capitals_hidden_files_and_links_to_folders(tmp_path: Path) -> None:
+    pair(tmp_path, "a", image_ending=".JPG")
+    pair(tmp_path, "far/b", image_ending=".JPG")
+    for kind in ("photos", "masks"):
+        (tmp_path / "leaves" / kind / "far").rename(tmp_path / kind)
+        (tmp_path / "leaves" / kind / "near").symlink_to(tmp_path / kind)
+        (tmp_path / "leaves" / kind / "round").symlink_to(tmp_path / "leaves" / kind)
+        (tmp_path / "leaves" / kind / "._a.png").write_text("no picture")
+    assert names(tmp_path, spec(**WHOLE), "train") == ["a", "near/b"]
+    assert names(tmp_path, spec(**WHOLE, images="leaves/photos/*.jpg", labels="leaves/masks/*.png"), "train") == ["a", "near/b"]
+
+
 def test_absent_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"missing .*leaves/photos\n"):
         names(tmp_path, spec(**WHOLE), "train")

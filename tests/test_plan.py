@@ -3,7 +3,9 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from bench.data.layouts import voc
 from bench.errors import BenchError
@@ -62,3 +64,52 @@ def test_no_checkpoint_is_chosen_on_what_is_reported(root: Path, tmp_path: Path)
     with pytest.raises(BenchError, match="on which the best checkpoint is chosen"):
         surveyed(data, tmp_path, splits, "[last, best]")
     assert len(surveyed(data, tmp_path, splits, "last").cells) == 1
+
+
+OWN = """\
+datasets:
+  mine: {name: folder, images: i, labels: l, classes: [a, b], splits: {train: train, test: test}}
+models: {fcn: {name: fcn, backbone: small, width: 4}}
+matrix: {model: fcn, dataset: mine, eval.choose: last}
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    for number, name in enumerate(("train/one", "train/two", "test/three", "test/four")):
+        for folder, size in (("i", (4, 4, 3)), ("l", (4, 4))):
+            path = tmp_path / "data" / folder / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.full(size, number if folder == "i" else 0, np.uint8)).save(path)
+    (tmp_path / "x.yaml").write_text(OWN)
+    return tmp_path
+
+
+def planned(folder: Path) -> Plan:
+    return survey(expand(load_suite(folder / "x.yaml")), folder / "data", Store(folder))
+
+
+def test_the_same_bytes_under_another_name_end_the_run(own: Path) -> None:
+    assert len(planned(own).cells) == 1
+    shutil.copy(own / "data/i/train/two.png", own / "data/i/test/four.png")
+    with pytest.raises(BenchError, match=r"dataset mine: 1 images of 'test'.* same files .*: test/four is train/two\."):
+        planned(own)
+
+
+@pytest.mark.parametrize("target", ["nowhere", "four.png"])
+def test_a_link_that_leads_nowhere_is_one_error(own: Path, target: str) -> None:
+    path = own / "data/l/test/four.png"
+    path.unlink()
+    path.symlink_to(target)
+    (reason,) = planned(own).missing()
+    assert f"dataset mine: {path}: is a link that leads nowhere." in reason and len(reason.splitlines()) == 1
+
+
+def test_a_folder_in_the_place_of_a_file_is_one_error(root: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(root, data)
+    path = sorted((data / "VOCdevkit/VOC2012/SegmentationClass").iterdir())[0]
+    path.unlink()
+    path.mkdir()
+    (reason,) = surveyed(data, tmp_path, "train: train, test: val").missing()
+    assert f"{path}: cannot be read: Is a directory" in reason

@@ -81,6 +81,7 @@ def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
         ("train.lrr=1", "--set train.lrr: train.lrr: unknown key 'lrr'. Did you mean 'lr'?"),
         ("train.lr=fast", "--set train.lr: train.lr: given 'fast', expected a valid number."),
         ("steps=1", "--set steps=1: unknown field 'steps'"),
+        ("models.unet.width=4", "of one block alone: --set 'matrix.model=[unet]' --set model.width=4, or edit the file"),
         ("train.steps", "--set train.steps: expected path=value"),
         ("train.steps=[1", "is not valid YAML"),
     ],

@@ -85,14 +85,18 @@ def _listing(entry: DatasetEntry, spec: DatasetSpec, root: Path, split: str, rep
         try:
             samples = load(entry.samples)(root, split, spec)
             present(samples, spec.name, root)
-            return Listing(split, samples, findings)
+            listing = Listing(split, samples, findings)
+            if not samples and not findings.obstacles:
+                report.defect("list", split, listing.place(root), "has no images, and a run that uses the split is refused")
+            return listing
         except MissingError as error:
             findings.obstacles.append(Obstacle("missing", error.file, "is not there"))
         except FileError as error:
             report.defect(error.kind, split, name(error.file, root), error.fault)
         except BenchError as error:
             place = Listing(split, [], findings).place(root)
-            report.defect("list", split, place, str(error).removeprefix(f"{root / place}: ").splitlines()[0])
+            words = str(error).removeprefix(f"{root / place}: ").removeprefix(f"the split {split!r} ")
+            report.defect("list", split, place, words.splitlines()[0])
         return Listing(split, [], findings)
 
 
@@ -134,10 +138,11 @@ def _count(listing: Listing, entry: DatasetEntry, root: Path, report: Report) ->
         sizes=Counter(inspection.size for inspection in listing.seen.values() if inspection.size),
         pixels=table.sum(axis=0),
         images=(table > 0).sum(axis=0),
+        there=bool(listing.samples) or not listing.findings.obstacles,
     )
     report.splits.append(count)
     place = listing.place(root)
-    told = not listing.samples and bool(listing.findings.obstacles)  # its list is not there
+    told = not count.there
     if count.published is not None and count.listed != count.published and not told:
         report.defect("count", listing.split, place, f"lists {count.listed} images, published are {count.published}")
     for label in np.flatnonzero(count.pixels[:-1] == 0) if counts else ():

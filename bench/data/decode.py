@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.data.depth import SPREAD, note_depth, stored_as
 from bench.data.samples import Sample
 from bench.errors import BenchError, FileError
 from bench.registry import FILES, DatasetEntry, load
@@ -26,6 +27,9 @@ Pair = tuple[Array, Array]
 COLOUR_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 LABEL_MODES = ("P", "L", "I;16", "I;16B", "I")
 """Ids in 8 bits with and without a palette, and in 16 bits ("I" is how older Pillows open those)."""
+_LARGEST_ID = 65_535
+_LISTED = 10
+"""Most unknown values that an error names."""
 
 
 def files(sample: Sample, entry: DatasetEntry, spec: DatasetSpec) -> Pair:
@@ -95,19 +99,33 @@ def read_label(path: Path, entry: DatasetEntry) -> Array:
 
 def ids(picture: Image.Image, entry: DatasetEntry, path: Path) -> Array:
     """A picture of one class id a pixel as (H, W) uint8 with void as 255; raises BenchError for colours and unknown values."""
+    stored = stored_as(picture)
     if picture.mode not in LABEL_MODES:
         raise FileError(
             "unreadable",
             path,
             f"has {picture.mode!r} pixels; a label holds one class id a pixel, in 8 bits with a palette (P) or without (L), or "
             "in 16",
-            "If it holds colours, convert them to ids, or read it as `folder` with colours for its classes.",
+            "Convert it to 8 bits with the ids 0 and 1."
+            if picture.mode == "1"
+            else "If it holds colours, convert them to ids, or read it as `folder` with colours for its classes.",
         )
-    return to_ids(np.array(picture), entry, path)
+    if picture.mode == "L" and stored.partition(";")[2].startswith(("I", "2I", "4I")):
+        raise FileError(
+            "unreadable", path, "has greys stored with white as 0, which readers turn over", "Convert it to PNG with plain ids."
+        )
+    return to_ids(np.array(picture) // np.uint8(SPREAD[stored]) if stored in SPREAD else np.array(picture), entry, path)
 
 
 def to_ids(label: NDArray[np.integer[Any]], entry: DatasetEntry, path: Path) -> Array:
     """Label values as they are on disk, (H, W), as classes with void as 255; raises BenchError for a value that is no class."""
+    if label.min() < 0 or label.max() > _LARGEST_ID:
+        raise FileError(
+            "values",
+            path,
+            f"holds values from {label.min()} to {label.max()}, and a class id is 0 to {_LARGEST_ID}",
+            "Correct the file: such values are no ids, or were read as another type.",
+        )
     counts = np.bincount(label.ravel(), minlength=256)
     known = np.zeros(len(counts), bool)
     new = np.full(len(counts), VOID, np.uint8)
@@ -119,14 +137,18 @@ def to_ids(label: NDArray[np.integer[Any]], entry: DatasetEntry, path: Path) -> 
     counts[known] = 0
     if counts.any():
         strange = [int(value) for value in np.argsort(-counts, kind="stable") if counts[value]]
-        listed = ", ".join(f"{counts[value]} pixels have the label {value}" for value in strange)
+        listed = ", ".join(f"{counts[value]} pixels have the label {value}" for value in strange[:_LISTED])
+        many = len(strange) > _LISTED
+        listed += f", and {len(strange) - _LISTED} labels more" if many else ""
         classes = f"0 to {entry.num_classes - 1}" if entry.ids is None else ", ".join(map(str, sorted(entry.ids)))
         no_void = "no value means void" if entry.ignore_index is None else f"void is {entry.ignore_index}"
         raise FileError(
             "values",
             path,
             f"{listed}, which is no class: they are {classes}, {no_void}",
-            "Correct the file, or unpack the data set again.",
+            "So many values mean a file that was compressed with loss or scaled: save labels as PNG, to the nearest pixel."
+            if many
+            else "Correct the file, or unpack the data set again.",
         )
     return new[label]
 
@@ -169,9 +191,13 @@ def _centres(size: int, old: int) -> NDArray[np.int64]:
 
 
 def opened(path: Path, frame: int = 0) -> Image.Image:
-    """A picture with its pixels read, or one frame of a stack; raises BenchError for a file that is absent or damaged."""
+    """A picture with its pixels read, or one frame of a stack.
+
+    Raises BenchError for a file that is absent or damaged, and for colours deeper than 8 bits, of which Pillow keeps one byte.
+    """
     with readable(path), Image.open(path) as picture:
         picture.seek(frame)
+        note_depth(picture, path)
         picture.load()
         return picture
 
@@ -188,6 +214,6 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise FileError("missing", path, "is not there", "Unpack the data set again.") from None
+        raise FileError("missing", path, "is not there", "Put it in its place, or unpack the data set again.") from None
     except (OSError, SyntaxError, ValueError, TypeError, EOFError, Image.DecompressionBombError) as error:
         raise FileError("unreadable", path, f"cannot be read as an image: {error}", "Unpack or download this file again.") from None

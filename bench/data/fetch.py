@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.data.sources import Download
-from bench.data.transfer import Failed, Progress, complete, length_of, note_of
+from bench.data.transfer import Failed, Progress, complete, length_of, note_of, unwritable
 from bench.data.unpack import unpack
 from bench.errors import BenchError
 
@@ -36,11 +36,14 @@ def fetch(download: Download, root: Path, *, progress: Progress, note: Callable[
                 _download(download, part, progress, note)
                 part.rename(archive)
             unpack(archive, download, root)
+            if lacking := [each for each in download.provides if not (root / each).exists()]:
+                raise BenchError(
+                    f"{archive}: is unpacked, and {root / lacking[0]} is still not there: it is not the file expected. "
+                    "It is kept; delete it and run the command again, or get it by hand."
+                )
             archive.unlink()
     except OSError as error:
-        raise BenchError(
-            f"{root}: cannot be written: {error.strerror or error}. Free some space, or name another --data-root."
-        ) from None
+        raise unwritable(Path(error.filename or root), error) from None
     return True
 
 
@@ -57,10 +60,10 @@ def _download(download: Download, part: Path, progress: Progress, note: Callable
         else:
             note_of(part).unlink(missing_ok=True)
             return
+    then = "goes on where it stopped" if length_of(part) else "begins anew"
     raise BenchError(
         "\n".join([f"{download.name} could not be downloaded:", *reasons])
-        + f"\nRun the command again later: it goes on where it stopped. Or get the file by hand as {part.with_suffix('')}, "
-        "and run it again."
+        + f"\nRun the command again later: it {then}. Or get the file by hand as {part.with_suffix('')}, and run it again."
     )
 
 

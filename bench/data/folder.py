@@ -5,6 +5,8 @@ An image and its label share a name: what the `*` of a pattern stands for, or a 
 
 import hashlib
 import os
+from collections import Counter
+from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
 
@@ -20,6 +22,8 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 COLOURED = ("P", "RGB")
 UNSET = Path()
 """Stands for the image of a label that is all there is."""
+MANY = 10
+"""More unknown colours than this in one file are no forgotten classes."""
 
 
 def samples(root: Path, split: str, spec: FolderSpec) -> list[Sample]:
@@ -28,7 +32,10 @@ def samples(root: Path, split: str, spec: FolderSpec) -> list[Sample]:
         labels = _found(root, spec.labels, spec)
         return [Sample(id=name, files=(UNSET, labels[name])) for name in _labelled(root, split, spec, labels)]
     images, labels = _found(root, spec.images, spec), _found(root, spec.labels, spec)
-    names = _names(root, split, spec, sorted(images))
+    both = sorted(images.keys() | labels.keys())  # of shares and sub-folders, so that no half of a pair is passed over
+    names = _names(root, split, spec, both)
+    if not names and both and not _list_is_missing(root, spec.splits[split]):
+        raise BenchError(f"the split {split!r} has no images: {_why_none(root, split, spec, both)}")
     for name in names:
         for kind, files, place in (("image", images, spec.images), ("label", labels, spec.labels)):
             if name not in files:
@@ -36,8 +43,13 @@ def samples(root: Path, split: str, spec: FolderSpec) -> list[Sample]:
                     f"{root / place}: the {kind} {name!r} of the split {split!r} is not there.{nearest(name, files)} "
                     f"An image and its label share a name; dataset.{kind}s says where they lie."
                 )
-                meet(Obstacle("missing", root / place / name, f"the {kind} is not there"), error)
+                meet(Obstacle("missing", root / _file_of(place, name), f"the {kind} is not there"), error)
     return [Sample(id=name, files=(images[name], labels[name])) for name in names if name in images and name in labels]
+
+
+def _file_of(pattern: str, name: str) -> str:
+    """The file that a pattern or a folder has for a name, the ending apart where it is not known."""
+    return pattern.replace("*", name) if "*" in pattern else f"{pattern.rstrip('/')}/{name}"
 
 
 def _labelled(root: Path, split: str, spec: FolderSpec, labels: dict[str, Path]) -> list[str]:
@@ -45,7 +57,7 @@ def _labelled(root: Path, split: str, spec: FolderSpec, labels: dict[str, Path])
     names = _names(root, split, spec, sorted(labels))
     for name in (name for name in names if name not in labels):
         error = BenchError(f"{root / spec.labels}: the label {name!r} of the split {split!r} is not there.{nearest(name, labels)}")
-        meet(Obstacle("missing", root / spec.labels / name, "the label is not there"), error)
+        meet(Obstacle("missing", root / _file_of(spec.labels, name), "the label is not there"), error)
     return [name for name in names if name in labels]
 
 
@@ -56,19 +68,54 @@ def _found(root: Path, pattern: str, spec: FolderSpec) -> dict[str, Path]:
     top = root / before.rpartition("/")[0]
     require([top], spec.name, root)
     found: dict[str, Path] = {}
-    for folder, _, files in os.walk(top):
-        for path in (Path(folder) / file for file in files):
-            place = path.relative_to(root).as_posix()
-            ending = after if star else path.suffix
-            if path.suffix.lower() not in ENDINGS or not (place.startswith(before) and place.endswith(ending)):
-                continue
-            name = place.removeprefix(before).removesuffix(ending)
-            if name in found:
-                raise BenchError(
-                    f"{path}: has the same name as {found[name]}. Remove one, or give a pattern that tells them apart."
-                )
-            found[name] = path
+    for path in _files(top):
+        place = path.relative_to(root).as_posix()
+        ending = after if star else path.suffix
+        if path.suffix.lower() not in ENDINGS or not (place.startswith(before) and place.lower().endswith(ending.lower())):
+            continue
+        name = place[len(before) : len(place) - len(ending)]
+        if name in found:
+            advice = "Remove one, or give a pattern that tells them apart."
+            raise FileError("list", path, f"has the same name as {found[name]}", advice)
+        found[name] = path
+    if not found and top.exists():
+        fault = f"matches none of the {sum(1 for _ in _files(top))} files there"
+        advice = f"Correct the folder or pattern. Pictures end with {', '.join(ENDINGS)}; convert others."
+        raise FileError("list", root / pattern, fault, advice)
     return found
+
+
+def _files(folder: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
+    """The files below a folder, by name, links to folders followed and hidden ones left out; raises BenchError for no folder."""
+    real = os.path.realpath(folder)
+    if real in above or not folder.exists():  # a link to a folder that it lies in, or one that `require` has told of
+        return
+    try:
+        inside = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise BenchError(f"{folder}: cannot be listed: {error.strerror}. Give a folder you may read, or a pattern.") from None
+    for entry in inside:
+        path = folder / entry.name
+        if entry.name.startswith("."):
+            continue
+        if path.is_dir() if entry.is_symlink() else entry.is_dir():
+            yield from _files(path, (*above, real))
+        else:
+            yield path
+
+
+def _list_is_missing(root: Path, rule: float | str) -> bool:
+    return str(rule).endswith(".txt") and not (root / str(rule)).exists()  # told of already, where somebody is `tolerating`
+
+
+def _why_none(root: Path, split: str, spec: FolderSpec, names: list[str]) -> str:
+    """Why a split is empty, and what to do."""
+    rule = spec.splits[split]
+    if isinstance(rule, float):
+        return f"its share {rule:g} of {len(names)} images rounds to none. Give it a larger share."
+    if rule.endswith(".txt"):
+        return f"{root / rule} names none. Fill the list, or take the split out of dataset.splits."
+    return f"none of {len(names)} names begins with the sub-folder {rule.rstrip('/')!r}. Correct dataset.splits."
 
 
 def _names(root: Path, split: str, spec: FolderSpec, names: list[str]) -> list[str]:
@@ -78,10 +125,13 @@ def _names(root: Path, split: str, spec: FolderSpec, names: list[str]) -> list[s
         return sorted(_shares(spec, names)[split])
     if not rule.endswith(".txt"):
         return [name for name in names if name.startswith(f"{rule.rstrip('/')}/")]
-    wanted = listed(root / rule, spec.name, root)
-    if len(set(wanted)) < len(wanted):
-        raise BenchError(f"{root / rule}: names an image more than once, and it would weigh double. Remove the surplus lines.")
-    return [Path(line).with_suffix("").as_posix() if Path(line).suffix.lower() in ENDINGS else line for line in wanted]
+    lines = listed(root / rule, spec.name, root)
+    wanted = [Path(line).with_suffix("").as_posix() if Path(line).suffix.lower() in ENDINGS else line for line in lines]
+    if repeated := [each for each, times in Counter(wanted).items() if times > 1]:
+        raise BenchError(
+            f"{root / rule}: names {repeated[0]!r} more than once, and it would weigh double. Remove the surplus lines."
+        )
+    return wanted
 
 
 def _shares(spec: FolderSpec, names: list[str]) -> dict[str, list[str]]:
@@ -109,7 +159,8 @@ def read_colours(path: Path, spec: FolderSpec) -> Array:
     picture = opened(path)
     if picture.mode not in COLOURED:
         raise BenchError(
-            f"{path}: has {picture.mode!r} pixels, and colours stand in RGB or palette files. Convert it, or give ids instead."
+            f"{path}: has {picture.mode!r} pixels, and colours stand in RGB or palette files of 8 bits. Convert it, or give ids "
+            "instead: classes: [ground, leaf] for 0 and 1."
         )
     codes = _codes(np.array(picture.convert("RGB")))
     new = np.full(codes.shape, VOID, np.uint8)
@@ -126,7 +177,9 @@ def read_colours(path: Path, spec: FolderSpec) -> Array:
             "values",
             path,
             f"{counts.max()} pixels are [{red}, {green}, {blue}], which is the colour of no class",
-            "Name it in dataset.classes or dataset.ignore; many such colours mean a file that was compressed with loss or scaled.",
+            "Name it in dataset.classes or dataset.ignore."
+            if len(values) <= MANY
+            else f"It is one of {len(values)} such colours: the file was compressed with loss or scaled. Save labels as PNG.",
         )
     return new
 

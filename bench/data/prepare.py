@@ -7,6 +7,7 @@ and a cache is never updated. It is built beside its place and renamed.
 """
 
 import fcntl
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from bench.specs import BorderSpec, DatasetSpec
 from bench.store import read_json, write_json
 
 PREPARE_VERSION = 2
+_STATED = ("fingerprint", "dataset", "class_counts", "bytes", "index_sha256", "ids", "sources")
 Progress = Callable[[int, int], None]
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -37,6 +39,29 @@ def cache_folder(spec: DatasetSpec, split: str, fingerprint: str, root: Path) ->
     resize = list(spec.resize) if spec.resize else None
     key = digest({"version": PREPARE_VERSION, "fingerprint": fingerprint, "resize": resize})
     return root / f"{spec.name.replace(':', '.')}-{split}-{key[:16]}"
+
+
+def is_current(folder: Path, fingerprint: str) -> bool:
+    """Whether a folder holds a whole cache of the content with this fingerprint, which a run would take as it is."""
+    return is_complete(folder) and bool(read_json(folder / "manifest.json")["fingerprint"] == fingerprint)
+
+
+def prepare_split(
+    samples: list[Sample],
+    entry: DatasetEntry,
+    spec: DatasetSpec,
+    split: str,
+    fingerprint: str,
+    root: Path,
+    *,
+    progress: Progress = lambda done, total: None,
+) -> Path:
+    """The cache of a split below ``root``, made unless it is there: the one way of `bench run` and of `bench data prepare`.
+
+    Raises BenchError as `prepare` does.
+    """
+    folder = cache_folder(spec, split, fingerprint, root)
+    return prepare(samples, entry, spec, folder, fingerprint=fingerprint, progress=progress)
 
 
 def prepare(
@@ -56,10 +81,9 @@ def prepare(
     """
 
     def current() -> bool:
-        if not is_complete(folder):
-            return False
-        manifest = read_json(folder / "manifest.json")
-        return bool(manifest["fingerprint"] == fingerprint if fingerprint else manifest["sources"] == _sources(samples))
+        if fingerprint:
+            return is_current(folder, fingerprint)
+        return is_complete(folder) and bool(read_json(folder / "manifest.json")["sources"] == _sources(samples))
 
     if current():
         return folder
@@ -68,6 +92,7 @@ def prepare(
             return folder
         beside = folder.parent / f".{folder.name}.tmp"
         shutil.rmtree(beside, ignore_errors=True)
+        _clear_dead(folder)
         shutil.rmtree(folder, ignore_errors=True)  # damaged or of other files, or it would have been current
         try:
             beside.mkdir()
@@ -79,15 +104,36 @@ def prepare(
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether a folder holds a whole cache: its manifest is written last, and the packed files have the sizes it states."""
+    """Whether a folder holds a whole cache: its manifest is written last, and its files have the sizes and the hash it states.
+
+    The hash is the index's. Bits that rot inside the packed pixels and labels, some gigabytes, are not looked for.
+    """
     if not (folder / "manifest.json").exists():
         return False
     try:
         manifest = read_json(folder / "manifest.json")
-        stated = dict(manifest["bytes"]) if manifest["version"] == PREPARE_VERSION else {"": -1}
-    except (BenchError, KeyError, TypeError, ValueError):
+        if manifest["version"] != PREPARE_VERSION or not all(key in manifest for key in _STATED):
+            return False
+        sizes = [(folder / name).stat().st_size == size for name, size in dict(manifest["bytes"]).items()]
+        return len(sizes) == 3 and all(sizes) and _sha256(folder / "index.npz") == manifest["index_sha256"]
+    except (BenchError, OSError, KeyError, TypeError, ValueError):
         return False  # damaged, and made again
-    return all((folder / name).is_file() and (folder / name).stat().st_size == size for name, size in stated.items())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _clear_dead(folder: Path) -> None:
+    """Remove what killed processes left of other caches of the same split: an owner that lives holds its lock."""
+    for left in folder.parent.glob(f".{folder.name.rpartition('-')[0]}-*.tmp"):
+        with left.with_name(f"{left.name.removesuffix('.tmp')}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def prepare_border(folder: Path, entry: DatasetEntry, spec: BorderSpec, *, progress: Progress = lambda done, total: None) -> Path:
@@ -163,6 +209,7 @@ def _pack(
         "dataset": spec.model_dump(mode="json"),
         "class_counts": dict(zip(entry.class_names, np.sum(counts, axis=0).tolist(), strict=True)),
         "bytes": stated,
+        "index_sha256": _sha256(folder / "index.npz"),
         "ids": [sample.id for sample in samples],
         "sources": sources,
     }

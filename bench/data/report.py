@@ -36,6 +36,8 @@ class SplitCount:
     """(C + 1,) pixels by class, void last."""
     images: NDArray[np.int64]
     """(C + 1,) images that show a class, void last."""
+    there: bool = True
+    """Whether its list could be read; counts of a split that is not there are no counts."""
 
 
 @dataclass

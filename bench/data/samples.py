@@ -64,6 +64,15 @@ def meet(obstacle: Obstacle, error: BenchError) -> None:
     findings.obstacles.append(obstacle)
 
 
+@contextmanager
+def labelled(label: str, spec: DatasetSpec) -> Iterator[None]:
+    """Put the name that a suite gives a data set before the words about it, where that is another than its own."""
+    try:
+        yield
+    except BenchError as error:
+        raise error if label == spec.name else BenchError(f"dataset {label}: {error}") from None
+
+
 def list_samples(entry: DatasetEntry, root: Path, spec: DatasetSpec, split: str, *, images: bool = True) -> list[Sample]:
     """The samples of a split below the data root, in the order of the data set's list.
 
@@ -77,7 +86,8 @@ def list_samples(entry: DatasetEntry, root: Path, spec: DatasetSpec, split: str,
     samples: list[Sample] = load(entry.samples)(root, split, spec if images else _without_images(spec, root))
     if not samples:
         raise BenchError(
-            f"the split {split!r} of data set {spec.name!r} below {root} has no images. Choose another, or fill its list."
+            f"the split {split!r} of data set {spec.name!r} below {root} has no images. Choose another, or see that its files are "
+            "there."
         )
     present(samples, spec.name, root, images)
     return samples
@@ -127,9 +137,11 @@ def listed(path: Path, name: str, root: Path) -> list[str]:
         if not path.exists():
             return []
     try:
-        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise BenchError(f"{path}: the list of the split cannot be read: {error}. Fetch it again.") from None
+        raise BenchError(
+            f"{path}: the list of the split cannot be read: {error}. Save it as UTF-8 text, or fetch it again."
+        ) from None
 
 
 def paired(ids: list[str], files: Callable[[str], tuple[Path, Path]], source: Path) -> list[Sample]:

@@ -44,6 +44,6 @@ def _ending(names: list[str]) -> str:
 
 def _in(folder: Path) -> list[str]:
     try:
-        return [entry.name for entry in os.scandir(folder) if entry.is_file()]
+        return [entry.name for entry in os.scandir(folder) if entry.is_file() and not entry.name.startswith(".")]
     except OSError:
         return []  # a folder that is not there has been told of

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.data.decode import VOID, Array
+from bench.data.depth import SPREAD, raw_mode, too_deep
 from bench.data.samples import Sample
 from bench.errors import BenchError, nearest
 from bench.registry import DatasetEntry
@@ -114,12 +115,15 @@ def _values(path: Path, entry: DatasetEntry) -> NDArray[np.int64]:
     """The (H, W) ids of a file; a colour that is no class's stands there as `COLOUR` + its 24 bits."""
     try:
         with Image.open(path) as picture:
+            stored = raw_mode(picture)
             picture.load()
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise Defective(f"cannot be read as an image: {str(error).splitlines()[0]}") from None
     if picture.format != "PNG":
         raise Defective(f"is a {picture.format} under a PNG's name; save the ids as PNG, which keeps every one as it is")
-    mode, array = picture.mode, np.array(picture)
+    if too_deep(picture, stored):
+        raise Defective(f"has {picture.mode!r} pixels deeper than 8 bits; save the ids as a PNG with one channel")
+    mode, array = picture.mode, np.array(picture) // SPREAD.get(stored, 1)
     if mode in ("RGBA", "LA"):
         if (array[..., -1] != 255).any():
             raise Defective("is partly transparent; a prediction names a class at every pixel. Save it without transparency.")

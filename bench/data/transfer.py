@@ -4,6 +4,7 @@ A file being downloaded has a note beside it of the address and version it comes
 checksum can tell afterwards that both served the same bytes.
 """
 
+import errno
 import http.client
 import json
 import re
@@ -109,7 +110,14 @@ def _write(path: Path, content: bytes, mode: str) -> None:
         with path.open(mode) as file:
             file.write(content)
     except OSError as error:
-        raise BenchError(f"{path}: cannot be written: {error.strerror}. Free some space, or name another --data-root.") from None
+        raise unwritable(path, error) from None
+
+
+def unwritable(path: Path, error: OSError) -> BenchError:
+    """The error for a file or folder below the data root that a machine refuses, with the advice its reason asks for."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    advice = "Free some space, or name another --data-root." if full else "Name a --data-root that you may write to."
+    return BenchError(f"{path}: cannot be written: {error.strerror or error}. {advice}")
 
 
 def note_of(part: Path) -> Path:

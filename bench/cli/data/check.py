@@ -12,6 +12,7 @@ from bench.cli.printing import console, print_json, print_table, say
 from bench.data.check import KINDS
 from bench.data.check import check as check_files
 from bench.data.report import Report, SplitCount
+from bench.data.samples import labelled
 from bench.errors import BenchError, nearest
 
 
@@ -32,7 +33,7 @@ def check(
             raise BenchError(f"--allow {kind}: no kind of defect.{nearest(kind, KINDS)} They are {', '.join(KINDS)}.")
     found = {}
     for named in datasets(name, settings):
-        with progress(f"reading {named.label}", unit="images") as report:
+        with labelled(named.label, named.spec), progress(f"reading {named.label}", unit="images") as report:
             outcome = check_files(named.entry, named.spec, data_root, splits=split, labels_only=labels_only, progress=report)
         outcome.notes += [each for each in outcome.defects if each.kind in allow]
         outcome.defects = [each for each in outcome.defects if each.kind not in allow]
@@ -73,8 +74,9 @@ def _print(named: Named, report: Report, labels_only: bool) -> None:
     for index, label in enumerate([*named.entry.class_names, "void"]):
         row: dict[str, Any] = {"class": label}
         for each in report.splits:
-            share = 100 * each.pixels[index] / max(1, each.pixels.sum())
-            row |= {f"{each.split} images": int(each.images[index]), f"{each.split} pixels_%": round(float(share), 3)}
+            share = round(float(100 * each.pixels[index] / max(1, each.pixels.sum())), 3)
+            images = int(each.images[index])
+            row |= {f"{each.split} images": images if each.there else None, f"{each.split} pixels_%": share if each.there else None}
         rows.append(row)
     console().print("\nImages that show a class, and its share of all pixels:")
     print_table(rows)
@@ -91,8 +93,8 @@ def _split_row(count: SplitCount) -> dict[str, Any]:
     return {
         "split": count.split,
         "published": count.published,
-        "listed": count.listed,
-        "without_fault": count.readable,
+        "listed": count.listed if count.there else None,
+        "without_fault": count.readable if count.there else None,
         "height_x_width": size,
-        "pixels": int(count.pixels.sum()),
+        "pixels": int(count.pixels.sum()) if count.there else None,
     }

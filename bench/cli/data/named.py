@@ -1,5 +1,6 @@
 """The data sets that a command's NAME means: one of the table, or those of a suite file."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bench.cli.options import suite_path
 from bench.data import DATASETS, entry_of
-from bench.data.samples import list_samples
+from bench.data.samples import Sample, labelled, list_samples
 from bench.errors import BenchError
 from bench.explain import describe
 from bench.registry import DatasetEntry, lookup
@@ -41,19 +42,37 @@ class Named:
         named = {role: getattr(self.spec, role) or self.entry.roles[role] for role in ("train", "val", "test")}
         return {role: split for role, split in named.items() if split}
 
+    def samples(self, root: Path, split: str) -> list[Sample]:
+        """The samples of a split below the data root; raises BenchError as `list_samples` does, with the label."""
+        with labelled(self.label, self.spec):
+            return list_samples(self.entry, root, self.spec, split)
+
+    def file_name(self) -> str:
+        """The label fit for a file's name."""
+        return re.sub(r"[^\w.-]", ".", self.label)
+
 
 def datasets(name: str, settings: list[str]) -> list[Named]:
     """The data sets a NAME means, with ``--set`` applied; raises BenchError for what is unknown or contradicts itself."""
     path, _, label = name.partition(":")
     if name in DATASETS or not _is_file(path):
         return [_named(name, _validated(name, {"name": name}, settings))]
-    suite = load_suite(suite_path(path))
-    if not suite.datasets:
-        raise BenchError(f"{path}: has no block `datasets:`. Name a data set of `bench data list` instead.")
-    blocks = {label: lookup("dataset", suite.datasets, label)} if label else suite.datasets
+    known = _in_suite(load_suite(suite_path(path)))
+    if not known:
+        raise BenchError(f"{path}: names no data set. Name one of `bench data list` instead.")
+    blocks = {label: lookup("dataset", known, label)} if label else known
     return [
         _named(each, _validated(each, spec.model_dump(mode="json", exclude_unset=True), settings)) for each, spec in blocks.items()
     ]
+
+
+def _in_suite(suite: Suite) -> dict[str, DatasetSpec]:
+    """The data sets of a suite by label: its blocks, and what its matrix names without one."""
+    found: dict[str, DatasetSpec] = {**suite.datasets, **({suite.dataset.name: suite.dataset} if suite.dataset else {})}
+    for name in suite.matrix.get("dataset", []):
+        if name not in found:
+            found[str(name)] = _validated(str(name), {"name": str(name)}, [])
+    return found
 
 
 def _is_file(name: str) -> bool:

@@ -11,9 +11,9 @@ from bench.cli.options import DATA, STORE, DataOption, StoreOption, checked
 from bench.cli.printing import print_table, say
 from bench.data.fetch import fetch as fetch_file
 from bench.data.fingerprint import fingerprint
-from bench.data.prepare import cache_folder, is_complete
-from bench.data.prepare import prepare as prepare_split
-from bench.data.samples import list_samples
+from bench.data.leak import no_leak
+from bench.data.prepare import cache_folder, is_current, prepare_split
+from bench.data.samples import Sample
 from bench.data.sources import SOURCES, Download
 
 
@@ -69,26 +69,34 @@ def prepare(
     """Decode a data set into the caches that a run would build, so that the run begins at once."""
     place = checked(store)
     place.writable()
+    kept = place.cache / "fingerprints"
+    found = [(named, _listed(named, split, data_root, kept)) for named in datasets(name, settings)]
     rows = []
-    for named in datasets(name, settings):
-        entry, spec = named.entry, named.spec
-        for each in dict.fromkeys(split or named.roles().values()):
-            samples = list_samples(entry, data_root, spec, each)
-            print_ = fingerprint(samples, entry, spec, data_root, place.cache / "fingerprints")
-            folder = cache_folder(spec, each, print_, place.cache)
-            known = is_complete(folder)
+    for named, (samples, prints) in found:  # all lists are read and compared before the first image is decoded
+        for each, print_ in prints.items():
+            folder = cache_folder(named.spec, each, print_, place.cache)
+            known = is_current(folder, print_)
             with progress(f"{named.label} {each}", unit="images") as report:
-                prepare_split(samples, entry, spec, folder, progress=report)
+                prepare_split(samples[each], named.entry, named.spec, each, print_, place.cache, progress=report)
             size = sum(file.stat().st_size for file in folder.iterdir())
-            state = "was there" if known else "made"
             rows.append(
                 {
                     "dataset": named.label,
                     "split": each,
-                    "images": len(samples),
+                    "images": len(samples[each]),
                     "mib": round(size / 2**20, 1),
-                    "state": state,
+                    "state": "was there" if known else "made",
                     "cache": str(folder),
                 }
             )
     print_table(rows)
+
+
+def _listed(named: Named, chosen: list[str], root: Path, kept: Path) -> tuple[dict[str, list[Sample]], dict[str, str]]:
+    """The samples and the fingerprint of each split; raises BenchError for splits that a run would refuse."""
+    roles = named.roles()
+    samples = {split: named.samples(root, split) for split in dict.fromkeys(chosen or roles.values())}
+    prints = {split: fingerprint(samples[split], named.entry, named.spec, root, kept) for split in samples}
+    splits = {role: split for role, split in roles.items() if split in samples}
+    no_leak(named.label, named.entry, named.spec, splits, samples, root, kept)
+    return samples, prints

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from bench.cli.data.named import FieldOption, NameArgument, one
 from bench.cli.options import DATA, DataOption, suite_path
 from bench.cli.printing import say
-from bench.data.samples import list_samples
 from bench.errors import BenchError, nearest
 from bench.registry import load, lookup
 from bench.specs import AugmentationSpec
@@ -41,7 +40,7 @@ def show(
 
     named, recipe = one(name, settings), _recipe(augment) if augment is not None else None
     chosen = split or named.roles()["train"]
-    samples = list_samples(named.entry, data_root, named.spec, chosen)
+    samples = named.samples(data_root, chosen)
     order = generator(seed, "show").permutation(len(samples))[:count]
     picked = [samples[index] for index in sorted(order)]
     pairs = [load(named.entry.decode)(sample, named.entry, named.spec) for sample in picked]
@@ -58,7 +57,7 @@ def show(
             for tile, versions in zip(tiles, drawn, strict=True)
         ]
         title += f", and {VARIANTS} versions of each under {_written(recipe)}"
-    file = out or Path(f"{named.label}-{chosen}.png")
+    file = out or Path(f"{named.file_name()}-{chosen}.png")
     try:
         contact_sheet(rows, named.entry, title).save(file)
     except (OSError, ValueError) as error:
@@ -85,5 +84,8 @@ def _recipe(text: str) -> AugmentationSpec:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "it"
+        if ":" in field:
+            key, _, value = field.partition(":")
+            raise BenchError(f"--augment {text}: a space is missing after a colon: write {{{key}: {value}}}.") from None
         hint = nearest(field, AugmentationSpec.model_fields) if first["type"] == "extra_forbidden" else ""
         raise BenchError(f"--augment: {field}: {first['msg']}.{hint}") from None
