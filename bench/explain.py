@@ -16,14 +16,17 @@ from bench.specs import (
     EvalSpec,
     Expectation,
     FcnSpec,
+    PluginSpec,
     ProfileSpec,
+    SmpSpec,
+    TorchvisionSpec,
     TrainSpec,
     UnetSpec,
 )
 from bench.yamlfile import Document, KeyPath
 
 BLOCKS: dict[str, type[BaseModel]] = {"train": TrainSpec, "eval": EvalSpec, "profile": ProfileSpec}
-MODEL_SPECS: dict[str, type[BaseModel]] = {"fcn": FcnSpec, "unet": UnetSpec}
+MODEL_SPECS: dict[str, type[BaseModel]] = {"fcn": FcnSpec, "unet": UnetSpec, "smp": SmpSpec, "torchvision": TorchvisionSpec}
 
 
 def explain(error: ValidationError, document: Document, root: type[BaseModel]) -> str:
@@ -58,6 +61,8 @@ def describe(path: KeyPath, items: list[dict[str, Any]], data: Any, root: type[B
         if given == "external":
             return f"{name}.name: an external model cannot be trained; `bench score` scores its predictions"
         return f"{name}.name: {unknown('model', given, MODELS)}"
+    if kind == "string_pattern_mismatch" and path[-1:] == ("name",) and ":" in str(item["input"]):
+        return f"{name}: given {_short(item['input'])}, expected package.module:function"
     if kind == "string_pattern_mismatch":
         return f"{name}: given {_short(item['input'])}, expected letters, digits, '.', '_' and '-', a letter or digit first"
     if kind == "invalid_key":
@@ -124,7 +129,7 @@ def _keys_at(path: KeyPath, data: Any, root: type[BaseModel]) -> list[str]:
         case (str() as block,) if block in BLOCKS:
             return list(BLOCKS[block].model_fields)
         case ("models", label):
-            return list(MODEL_SPECS[data["models"][label]["name"]].model_fields)
+            return list(MODEL_SPECS.get(data["models"][label]["name"], PluginSpec).model_fields)
         case ("datasets", label):
             return _keys_at(("dataset",), {"dataset": data["datasets"][label]}, root)
         case ("dataset",):

@@ -4,7 +4,8 @@ A registry is a literal dict of frozen entries that name ``"module:function"``. 
 imports none of what it names, and so listing and planning never pay for torch.
 """
 
-from collections.abc import Callable, Collection, Mapping
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, TypeVar
@@ -12,6 +13,8 @@ from typing import Any, TypeVar
 from bench.errors import unknown
 
 Entry = TypeVar("Entry")
+PERMITTED = "BENCH_ALLOW_PLUGINS"
+"""The variable of the environment that names the code of the user's own that may be imported; the processes of cells inherit it."""
 
 FILES = "bench.data.decode:files"
 """The decoder of data sets with one image file and one label file a sample."""
@@ -75,6 +78,17 @@ def lookup(kind: str, table: Mapping[str, Entry], name: str) -> Entry:
     if name not in table:
         raise unknown(kind, name, table)
     return table[name]
+
+
+def permit(names: Iterable[str]) -> None:
+    """Let modules of the user's own be imported, in this process and those it starts, by the ``module:NAME`` a suite says."""
+    known = {*os.environ.get(PERMITTED, "").split(","), *names} - {""}
+    os.environ[PERMITTED] = ",".join(sorted(known))
+
+
+def permitted(name: str) -> bool:
+    """Whether the user has allowed this code to run: by name, or all of it with 1."""
+    return not {"1", name}.isdisjoint(os.environ.get(PERMITTED, "").split(","))
 
 
 def load(target: str) -> Callable[..., Any]:

@@ -136,8 +136,64 @@ class UnetSpec(NetSpec):
         return self
 
 
+class SmpSpec(NetSpec):
+    """A model of the library segmentation-models-pytorch."""
+
+    name: Literal["smp"]
+    arch: Literal[
+        "unet",
+        "unetplusplus",
+        "manet",
+        "linknet",
+        "fpn",
+        "pspnet",
+        "deeplabv3",
+        "deeplabv3plus",
+        "pan",
+        "upernet",
+        "segformer",
+        "dpt",
+    ]
+    """The architecture, by the library's name."""
+    encoder: Annotated[str, Field(min_length=1)] = "resnet34"
+    """The trunk: a name of the library's own, or `tu-` and a name of timm's. `dpt` takes vision transformers alone."""
+    encoder_weights: str | None = None
+    """Where the trunk starts: "imagenet" or another name the library has for it, nothing for random weights."""
+    options: dict[str, Any] = {}
+    """Further arguments of the architecture's class, such as `decoder_channels`."""
+
+
+class TorchvisionSpec(NetSpec):
+    """A segmentation network of torchvision. Its auxiliary loss is left out: only the main output is trained and scored."""
+
+    name: Literal["torchvision"]
+    arch: Literal[
+        "fcn_resnet50",
+        "fcn_resnet101",
+        "deeplabv3_resnet50",
+        "deeplabv3_resnet101",
+        "deeplabv3_mobilenet_v3_large",
+        "lraspp_mobilenet_v3_large",
+    ]
+    """The network, by torchvision's name."""
+    weights: Literal["imagenet"] | None = None
+    """Where the trunk starts: "imagenet" for torchvision's own files, nothing for random weights."""
+
+
+class PluginSpec(NetSpec):
+    """A model of your own: a function `package.module:function` called as function(num_classes=..., **options)."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")]
+    """Module and function. They are code, which runs only with `--allow-plugins` or from a suite that `bench trust` was given."""
+    options: dict[str, Any] = {}
+    """Further arguments of the function."""
+    version: str = ""
+    """Part of the cell's id: change it when the code changes what the model computes, and its cells are trained anew."""
+
+
 def _model_tag(value: Any) -> str | None:
-    return value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
+    name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
+    return "plugin" if isinstance(name, str) and ":" in name else name
 
 
 class ExternalSpec(Spec):
@@ -150,7 +206,14 @@ class ExternalSpec(Spec):
     """Output stride in pixels, as stated by whoever entered the model."""
 
 
-ModelSpec = Annotated[Annotated[FcnSpec, Tag("fcn")] | Annotated[UnetSpec, Tag("unet")], Discriminator(_model_tag)]
+ModelSpec = Annotated[
+    Annotated[FcnSpec, Tag("fcn")]
+    | Annotated[UnetSpec, Tag("unet")]
+    | Annotated[SmpSpec, Tag("smp")]
+    | Annotated[TorchvisionSpec, Tag("torchvision")]
+    | Annotated[PluginSpec, Tag("plugin")],
+    Discriminator(_model_tag),
+]
 
 
 class DatasetSpec(Spec):

@@ -50,3 +50,7 @@ train: {steps: 12, batch: 4, optimizer: adamw, lr: 0.003, schedule: cosine, warm
 eval: {batch: 4}
 profile: {size: [32, 32], batch: 2, warmup: 1, rounds: 2}
 """
+
+
+exhaustive = pytest.mark.skipif(not os.environ.get("BENCH_TEST_EXHAUSTIVE"), reason="minutes long: BENCH_TEST_EXHAUSTIVE=1 runs it")
+"""For sweeps over whole libraries, of which the other tests take samples."""

@@ -36,6 +36,7 @@ FLOORS = [
         "bench.per_image",
         "bench.predictions",
         "bench.tables",
+        "bench.trust",
     ],
     ["bench.data.*", "bench.models.*", "bench.metrics.*", "bench.losses", "bench.checkpoint", "bench.tracking"],
     ["bench.train", "bench.evaluate", "bench.profiler", "bench.summary", "bench.ceilings.*"],

@@ -333,11 +333,12 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def run(tmp_path: Path, repository: Path) -> Run:
-    def call(text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def call(text: str, *arguments: str, allowed: bool = True) -> subprocess.CompletedProcess[str]:
         (tmp_path / "x.yaml").write_text(text)
         line = "import sys; sys.path.remove(''); from bench.cli import main; main()"  # as the installed command: no current folder
         command = [sys.executable, "-c", line, *arguments, "x.yaml"]
         env = {"PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+        env |= {"BENCH_ALLOW_PLUGINS": "1"} if allowed else {}
         return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=env, timeout=120)
 
     return call
@@ -350,6 +351,17 @@ def test_a_module_of_ones_own_passes_smoke(run: Run, tmp_path: Path) -> None:
     done = run(SUITE, "run", "--smoke", "--tracking", "off")
     assert done.returncode == 0, done.stderr
     assert "finished" in done.stdout + done.stderr
+
+
+def test_code_of_ones_own_runs_only_when_allowed(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "my_set.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n" + MODULE)
+    for command in ("plan", "run", "leaderboard"):
+        done = run(SUITE, command, allowed=False)
+        assert done.returncode == 2 and "is code, which would run with your rights" in done.stderr, done.stderr
+    assert not (tmp_path / "ran").exists()
+    assert run(SUITE, "trust", allowed=False).returncode == 0
+    assert "has no images" in run(SUITE, "plan", allowed=False).stderr and (tmp_path / "ran").exists()
+    assert "is code" in run(f"{SUITE}\n# changed\n", "plan", allowed=False).stderr
 
 
 def test_smoke_without_a_layout_says_so(run: Run, tmp_path: Path) -> None:
@@ -371,7 +383,8 @@ def test_a_module_that_is_none(run: Run, name: str, message: str) -> None:
     assert done.returncode == 2 and message in re.sub(r"\s+", " ", done.stderr), done.stderr
 
 
-def test_entries_are_found_by_name() -> None:
+def test_entries_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_ALLOW_PLUGINS", "bench.data:CAMVID,:x,x:")
     assert entry_named("camvid").num_classes == 11
     assert entry_named("bench.data:CAMVID") is entry_named("camvid")
     for odd in ("nothing", ":x", "x:"):

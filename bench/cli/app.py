@@ -3,7 +3,7 @@
 import typer
 
 from bench import __version__
-from bench.cli import ceiling, compare, data, look, results, run, score
+from bench.cli import ceiling, compare, data, heatmap, inspect, look, results, run, score, trust
 
 EPILOG = (
     "Exit codes: 0 done · 1 findings · 2 your input · 3 some cells failed · 75 interrupted, run again to go on.  "
@@ -33,6 +33,9 @@ for command in (
     look.dashboard,
 ):
     app.command()(command)
+app.command()(heatmap.heatmap)
+app.command(cls=inspect.SizeOption)(inspect.inspect)
+app.command()(trust.trust)
 app.command(name="list")(look.list_)
 app.command(name="compare")(compare.compare_rows)
 app.command(cls=ceiling.ManyStrides)(ceiling.ceiling)

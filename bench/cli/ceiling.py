@@ -17,7 +17,8 @@ from bench.data import DATASETS, entry_of
 from bench.errors import BenchError, nearest
 from bench.expand import expand
 from bench.specs import DatasetSpec
-from bench.suite import Suite, build_suite, load_suite
+from bench.suite import Suite, build_suite
+from bench.trust import read_suite
 from bench.yamlfile import Document
 
 NOTES = (
@@ -96,7 +97,7 @@ def _datasets(name: str, settings: list[str], resize: tuple[int, int] | None) ->
         full = [each if each.partition("=")[0].count(".") else f"dataset.{each}" for each in settings]
         suite: Suite = build_suite(Document(Path(name), data, {}), full)
     else:
-        suite = load_suite(_suite(name), settings)
+        suite = read_suite(_suite(name), settings)
     found = contests(suite, expand(suite))
     return [(each.label, each.dataset, each.eval.boundary_ratio) for each in found]
 

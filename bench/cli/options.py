@@ -14,7 +14,8 @@ from bench.expand import expand
 from bench.plan import Plan, survey
 from bench.smoke import smoke, smoke_store
 from bench.store import Store
-from bench.suite import Suite, load_suite
+from bench.suite import Suite
+from bench.trust import read_suite
 
 SuiteArgument = Annotated[str, typer.Argument(help="Suite file, or the name of one below ./suites.", show_default=False)]
 StoreOption = Annotated[Path, typer.Option("--store", envvar="BENCH_STORE", help="Folder of results.", metavar="DIR")]
@@ -67,7 +68,7 @@ def checked(root: Path) -> Store:
 
 def open_suite(name: str, store: Path, data_root: Path, settings: list[str], smoked: bool = False) -> Opened:
     """Read a suite, expand it and survey its data; the data may be absent when an earlier run noted its fingerprints."""
-    suite = load_suite(suite_path(name), settings)
+    suite = read_suite(suite_path(name), settings)
     cells, place = expand(suite), checked(store)
     if smoked:
         place = smoke_store(place)

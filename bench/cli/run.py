@@ -27,7 +27,9 @@ from bench.cli.printing import cell_row, print_json, print_table, say
 from bench.drive import Options, drive, pending
 from bench.errors import BenchError
 from bench.plan import check, describe, trained
+from bench.registry import permit
 from bench.tracking import default_uri
+from bench.trust import check_plugins
 
 UriOption = Annotated[
     str | None,
@@ -36,6 +38,7 @@ UriOption = Annotated[
 
 TrackingOption = Annotated[str, typer.Option("--tracking", help="on, or off for no MLflow.", metavar="on|off")]
 DeviceOption = Annotated[list[str], typer.Option("--device", help="cpu, cuda:0, … Unset: all GPUs, or the CPU.")]
+PluginOption = Annotated[bool, typer.Option("--allow-plugins", help="Run code that the suite's models and data sets name.")]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads of a cell. Unset: torch's choice.")]
 
 
@@ -53,11 +56,15 @@ def run(
     cache_share: Annotated[
         float, typer.Option("--cache-share", min=0, max=1, help="Share of free GPU memory a data set may take, or it is streamed.")
     ] = 0.5,
+    allow_plugins: PluginOption = False,
     store: StoreOption = STORE,
     data_root: DataOption = DATA,
 ) -> None:
     """Train, score and profile every cell of a suite that has no result yet."""
+    if allow_plugins:
+        permit(["1"])
     opened = open_suite(suite, store, data_root, settings, smoke)
+    check_plugins(opened.plan.cells, opened.suite.document.path, allowed=allow_plugins)
     uri = _uri(tracking, tracking_uri, opened, smoke)
     options = Options(
         opened.data_root,
@@ -80,6 +87,7 @@ def rescore(
     tracking_uri: UriOption = None,
     device: DeviceOption = [],  # noqa: B006
     threads: ThreadsOption = None,
+    allow_plugins: PluginOption = False,
     store: StoreOption = STORE,
     data_root: DataOption = DATA,
 ) -> None:
@@ -87,7 +95,10 @@ def rescore(
 
     From the label maps a cell kept (eval.keep_predictions), else with its weights. Nothing is trained.
     """
+    if allow_plugins:
+        permit(["1"])
     opened = open_suite(suite, store, data_root, settings, smoke)
+    check_plugins(opened.plan.cells, opened.suite.document.path, allowed=allow_plugins)
     uri = _uri(tracking, tracking_uri, opened, smoke)
     options = Options(opened.data_root, uri, trained_only=True, threads=threads, devices=tuple(device))
     untrained = sum(not trained(cell, opened.store) for cell in opened.plan.cells)

@@ -19,7 +19,8 @@ from bench.leaderboard import collect, rank
 from bench.plan import seen, survey
 from bench.specs import EvalSpec
 from bench.store import Store
-from bench.suite import Suite, build_suite, load_suite
+from bench.suite import Suite, build_suite
+from bench.trust import read_suite
 from bench.yamlfile import Document
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _contest(target: str, label: str | None, settings: list[str]) -> tuple[Suite
             f"neither a data set nor a suite: {target!r}.{nearest(target, DATASETS)} "
             "`bench list datasets` and `bench list suites` print what there is."
         ) from None
-    suite = load_suite(path, settings)
+    suite = read_suite(path, settings)
     found = contests(suite, expand(suite))
     labels = list(dict.fromkeys(each.label for each in found))
     if label is not None and label not in labels:

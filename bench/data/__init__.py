@@ -12,7 +12,7 @@ from bench.data.entries.street import CAMVID, CITYSCAPES
 from bench.data.entries.synthia import SYNTHIA, SYNTHIA_13, SYNTHIA_16, SYNTHIA_19
 from bench.data.entries.voc import SBD, VOC2012, VOC2012_SBD
 from bench.errors import BenchError
-from bench.registry import DatasetEntry, lookup
+from bench.registry import DatasetEntry, lookup, permitted
 from bench.specs import DatasetSpec, FolderSpec
 
 DATASETS: dict[str, DatasetEntry] = {
@@ -42,10 +42,16 @@ def entry_of(spec: DatasetSpec) -> DatasetEntry:
 def entry_named(name: str) -> DatasetEntry:
     """The entry of that name in the table, or the one that ``module:NAME`` names in a module of the user's.
 
-    Modules are looked for in the installed packages and in the current folder. Raises BenchError when there is none.
+    Modules are looked for in the installed packages and in the current folder. Raises BenchError when there is none, and for
+    code that the user has not allowed.
     """
     if ":" not in name:
         return lookup("dataset", DATASETS, name)
+    if not permitted(name):
+        raise BenchError(
+            f"dataset {name!r} is code, which would run with your rights. `bench trust SUITE` allows what a suite names until the "
+            "file changes; BENCH_ALLOW_PLUGINS=1, or --allow-plugins of `bench run`, allows it once."
+        )
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.append(here)  # last, so that nothing installed is shadowed

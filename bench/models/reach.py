@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.models.reach_rules import CONSTANTS, JOINS, MOVES, NONE, PRODUCTS, RULES, aten
+from bench.models.reach_rules import CONSTANTS, JOINS, MOVES, NONE, PRODUCTS, RULES, UNMARKED, aten
+from bench.models.shapes import evaluating
 
 
 class Reach(Tensor):
@@ -48,7 +49,7 @@ class Reach(Tensor):
             return _wrap(_own(RULES[packet](*_convert(args, _bare), **_convert(kwargs, _bare))))
         if packet in MOVES or func.is_view:
             return _wrap(func(*_convert(args, _bare), **_convert(kwargs, _bare)))
-        if torch.Tag.pointwise in func.tags:
+        if torch.Tag.pointwise in func.tags or packet in UNMARKED:
             return _pointwise(func, args)
         return _mix(func, args, kwargs)
 
@@ -116,12 +117,9 @@ def reach(model: nn.Module, height: int, width: int, axis: int) -> tuple[Tensor,
     device = next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
     line = torch.arange((height, width)[axis], dtype=torch.float32, device=device)
     grid = (line[:, None] if axis == 0 else line[None]).expand(3, height, width)
-    training = model.training
-    try:
-        with torch.no_grad():
-            out = model.eval()(Reach(torch.stack((-grid, grid))))
-    finally:
-        model.train(training)
+    with evaluating(model), torch.no_grad():
+        out = model(Reach(torch.stack((-grid, grid))))
     # All channels and all units across the axis together.
     most = out.coordinates.amax((1, 3 - axis))
-    return -most[0], most[1]
+    # Where everything mixed, coordinates of the two images of the batch did as well.
+    return (-most[0]).clamp(min=0), most[1]

@@ -164,3 +164,6 @@ CONSTANTS = {
     aten.new_empty, aten.rand_like, aten.randn_like,
 }  # fmt: skip
 """Operations that take no more from a tensor than its shape."""
+
+UNMARKED = {aten.hardswish, aten.hardswish_, aten._prelu_kernel}
+"""Operations on single units that torch does not mark as such."""

@@ -8,6 +8,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.models.reach import reach
+from bench.models.shapes import run_on_shapes
 
 LONGEST_PX = 4096
 """Length of the largest image tried for a receptive field."""
@@ -53,14 +54,8 @@ def count_flops(model: nn.Module, size: Sequence[int]) -> int:
     accumulate a neighbour (4 for bilinear, 16 for bicubic); not counted are element-wise operations, pooling and
     normalisation. The model runs on the meta device, where shapes are all there is, and is left as it was.
     """
-    state = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-    shapes = {name: torch.empty_like(tensor, device="meta") for name, tensor in state.items()}
-    training = model.training
-    try:
-        with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=INTERPOLATION) as counter:
-            torch.func.functional_call(model.eval(), shapes, torch.empty(1, 3, *size, device="meta"))
-    finally:
-        model.train(training)
+    with FlopCounterMode(display=False, custom_mapping=INTERPOLATION) as counter:
+        run_on_shapes(model, size)
     return counter.get_total_flops()
 
 

@@ -10,18 +10,9 @@ from zipfile import BadZipFile
 
 import torch
 from torch import Tensor, nn
-from torchvision import models as tv
 
 from bench.errors import BenchError
-
-# The first published weights of each, all trained by one recipe, so that trunks differ in nothing else.
-IMAGENET = {
-    name: tv.get_model_weights(name)["IMAGENET1K_V1"]
-    for name in (
-        *("vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn", "mobilenet_v2"),
-        *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "resnext101_32x8d"),
-    )
-}
+from bench.models.classifiers import published
 
 # What torch's readers of its two formats raise on bytes that are not what they should be.
 DAMAGED = (
@@ -31,8 +22,9 @@ DAMAGED = (
 
 
 def weights_url(backbone: str) -> str:
-    """Where torchvision publishes a backbone's weights."""
-    return IMAGENET[backbone].url
+    """Where torchvision publishes a classifier's weights: the first of each, all trained by one recipe."""
+    url: str = published(backbone).url
+    return url
 
 
 def weights_file(backbone: str) -> Path:
@@ -50,17 +42,32 @@ def load_weights(module: nn.Module, backbone: str) -> None:
 
     Raises BenchError, naming the file, where it is absent and cannot be fetched, cannot be read, or belongs to another network.
     """
-    path = weights_file(backbone)
-    if not path.is_file():
-        _fetch(backbone, path)
-    state = _read(path, backbone)
+    path, state = weights_file(backbone), read_weights(backbone)
     try:
         module.load_state_dict(state, assign=True)
     except RuntimeError as error:
         first = [line.strip() for line in str(error).splitlines()[1:] if line.strip()]
-        raise BenchError(
-            f"{path} does not hold the weights of {backbone}: {first[0] if first else error} {_remedy(backbone)}"
-        ) from error
+        raise BenchError(f"{path} does not hold the weights of {backbone}: {_short(first)} {_remedy(backbone)}") from error
+
+
+def load_file(module: nn.Module, path: Path) -> None:
+    """Give a module the state dict of a user's file; raises BenchError, naming it, for one that is absent or does not fit."""
+    if not path.is_file():
+        raise BenchError(f"--weights {path}: there is no such file")
+    state = _read(path, "")
+    try:
+        module.load_state_dict(state, assign=True)
+    except RuntimeError as error:
+        first = [line.strip() for line in str(error).splitlines()[1:] if line.strip()]
+        raise BenchError(f"{path} does not hold the weights of this {type(module).__name__}: {_short(first)}") from error
+
+
+def read_weights(backbone: str) -> dict[str, Tensor]:
+    """The tensors of a classifier's file, fetched if absent; raises BenchError, naming the file, where they cannot be had."""
+    path = weights_file(backbone)
+    if not path.is_file():
+        _fetch(backbone, path)
+    return _read(path, backbone)
 
 
 def _fetch(backbone: str, path: Path) -> None:
@@ -89,4 +96,14 @@ def _read(path: Path, backbone: str) -> dict[str, Tensor]:
 
 
 def _remedy(backbone: str) -> str:
-    return f"Remove it and fetch {weights_url(backbone)} again."
+    return (
+        f"Remove it and fetch {weights_url(backbone)} again."
+        if backbone
+        else "Save a state dict: torch.save(model.state_dict(), file)."
+    )
+
+
+def _short(lines: list[str]) -> str:
+    """The first of what torch lists, cut to what can be read."""
+    text = lines[0] if lines else "it holds something else."
+    return text if len(text) <= 200 else f"{text[:200]} ..."

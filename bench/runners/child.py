@@ -120,12 +120,12 @@ def _log_to(path: Path) -> None:
 def preflight(jobs: list[Job], pipe: Connection) -> None:
     """Build every distinct model once, with its weights but without memory for random ones, and say which devices there are."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    distinct = {(job.cell.model, entry_of(job.cell.dataset).num_classes): job.cell for job in jobs}
+    distinct = {(job.cell.model.model_dump_json(), entry_of(job.cell.dataset).num_classes): job.cell for job in jobs}
     problems: list[str] = []
-    for (spec, num_classes), cell in distinct.items():
+    for (_, num_classes), cell in distinct.items():
         try:
             with torch.device("meta"):
-                build_model(spec, num_classes)
+                build_model(cell.model, num_classes)
         except BenchError as error:
             problems.append(f"model {cell.model_label}: {error}")
     devices = [f"cuda:{index}" for index in range(torch.cuda.device_count())] or ["cpu"]

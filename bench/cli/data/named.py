@@ -16,7 +16,8 @@ from bench.errors import BenchError
 from bench.explain import describe
 from bench.registry import DatasetEntry, lookup
 from bench.specs import AnyDatasetSpec, DatasetSpec
-from bench.suite import Suite, load_suite
+from bench.suite import Suite
+from bench.trust import read_suite
 
 NameArgument = Annotated[
     str,
@@ -57,7 +58,7 @@ def datasets(name: str, settings: list[str]) -> list[Named]:
     path, _, label = name.partition(":")
     if name in DATASETS or not _is_file(path):
         return [_named(name, _validated(name, {"name": name}, settings))]
-    known = _in_suite(load_suite(suite_path(path)))
+    known = _in_suite(read_suite(suite_path(path)))
     if not known:
         raise BenchError(f"{path}: names no data set. Name one of `bench data list` instead.")
     blocks = {label: lookup("dataset", known, label)} if label else known
