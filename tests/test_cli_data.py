@@ -118,7 +118,8 @@ def test_prepare_refuses_what_a_run_would_before_it_decodes(bench: Bench, tmp_pa
     assert not list((tmp_path / "runs/cache").glob("camvid-*"))
 
 
-def test_a_suite_without_blocks_means_the_sets_of_its_matrix(bench: Bench, tmp_path: Path) -> None:
+def test_a_suite_without_blocks_means_the_sets_of_its_matrix(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_ALLOW_PLUGINS", "bench.data:CAMVID")
     (tmp_path / "y.yaml").write_text("matrix: {model: fcn, dataset: [camvid, 'bench.data:CAMVID']}\n")
     assert "dataset" in bench("data", "prepare", "y.yaml", "--split", "val")[0]
     bench("data", "show", "y.yaml:bench.data:CAMVID", "--count", "1")
