@@ -27,7 +27,9 @@ def link(cells: list[Cell], place: Callable[[str], str]) -> list[Cell]:
             circle = " from ".join([*trail[trail.index(wanted) if wanted in trail else len(trail) :], cell.model_label, wanted])
             raise BenchError(f"{where} closes a circle: {circle}. One of them must start from nothing.")
         if wanted not in models:
-            raise BenchError(f"{where} is no model of this matrix.{nearest(wanted, models)} It has {', '.join(models)}.")
+            others = [model for model in models if model != cell.model_label]
+            hint = f"{nearest(wanted, others)} It has {', '.join(models)}; a start is trained as well and must be among them."
+            raise BenchError(f"{where} is no model of this matrix.{hint}")
         if _key(cell, wanted) not in known:
             raise BenchError(f"{where} has no cell like {cell.label}, which would start from it. Add it below `include:`.")
         start = resolve(known[_key(cell, wanted)], (*trail, cell.model_label))

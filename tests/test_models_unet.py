@@ -11,6 +11,7 @@ from bench.models.blocks import mirrored
 from bench.models.tiles import overlap_tiles
 from bench.models.trace import count_parameters
 from bench.models.unet import Unet
+from bench.profiler import describe
 from bench.specs import UnetSpec
 from bench.train import inner
 from tests.test_models_fcn import positive
@@ -185,3 +186,9 @@ def test_dropout_acts_in_training_alone():
 def test_a_seed_decides_the_weights():
     first, second = unet(), unet()
     assert all(torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True))
+
+
+def test_the_published_net_is_described_like_any_other() -> None:
+    """Its field is measured on images that leave something of what its valid convolutions take: 188 px or more."""
+    described = describe(build_model(UnetSpec(name="unet", padding="valid", norm="none", width=2), 2))
+    assert described["output_stride"] == 1 and described["receptive_field_px"] in range(188, 205)

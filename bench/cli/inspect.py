@@ -136,7 +136,10 @@ def _spec(name: str, settings: list[str], allowed: bool) -> tuple[Any, int]:
         field, equals, text = setting.removeprefix("model.").partition("=")
         if not equals:
             raise BenchError(f"--set {setting}: expected field=value, for example --set stride=16")
-        block[field] = yaml.safe_load(text)
+        try:
+            block[field] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise BenchError(f"--set {setting}: the value {text!r} is not valid YAML") from None
     try:
         spec: Any = TypeAdapter(ModelSpec).validate_python(block)
     except ValidationError as error:

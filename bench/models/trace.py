@@ -17,14 +17,16 @@ CLEAR_PX = 64
 at least a period of the coarsest grid."""
 
 
-def receptive_field_px(model: nn.Module, *, across_px: int = 64) -> int | None:
+def receptive_field_px(model: nn.Module, *, across_px: int | None = None) -> int | None:
     """The largest extent in pixels, over rows and columns, of the input that can move one output pixel.
 
     Exact, and the largest over all positions of a pixel on the model's grids, since interpolation and up-convolutions give
     neighbours different fields. None where it has no bound below a few thousand pixels: a model that pools globally, say.
-    ``across_px`` is the other side of the images used; it has no influence as long as the model takes it.
+    ``across_px`` is the other side of the images used, unset 64 and what the model loses at its edges; it has no influence as long
+    as the model takes it.
     """
-    rows, columns = (_extent(model, axis, across_px) for axis in (0, 1))
+    across = across_px or 64 + 2 * int(getattr(model, "margin", 0))
+    rows, columns = (_extent(model, axis, across) for axis in (0, 1))
     return None if rows is None or columns is None else max(rows, columns)
 
 
