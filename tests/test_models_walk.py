@@ -167,3 +167,10 @@ def test_tracing_leaves_a_model_as_it_was():
     assert model.training and not model.encoder.training and not model.encoder.levels[0].training
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     assert not any(part._forward_hooks or part._forward_pre_hooks for part in model.modules())
+
+
+def test_channels_in_another_order_mix_no_positions() -> None:
+    """The released FCN reads BGR: its field is the chain's, 404 px at fc7, and its size map is known throughout."""
+    model = build_model(FcnSpec(name="fcn", form="paper", stride=32), 3)
+    steps = {step.name: step for step in walk(model, 256, 256).steps}
+    assert steps["fc7"].rows.size == 404 and not any(step.rows.everything for step in steps.values())

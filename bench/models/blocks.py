@@ -48,6 +48,8 @@ def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
 
 def mirrored(images: Tensor, top: int, bottom: int, left: int, right: int) -> Tensor:
     """Grow (B, C, H, W) by its own mirror image, the outermost pixels not repeated; where that ends, it is mirrored again."""
+    if max(top, bottom) < images.shape[-2] and max(left, right) < images.shape[-1]:
+        return F.pad(images, (left, right, top, bottom), mode="reflect") if top or bottom or left or right else images
     rows = _mirrored(images.shape[-2], top, bottom, images.device)
     columns = _mirrored(images.shape[-1], left, right, images.device)
     return images.index_select(-2, rows).index_select(-1, columns)

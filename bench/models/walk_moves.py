@@ -65,6 +65,12 @@ def select(call: Call) -> Followed:
     return replace(call.grid, dims=(rows, columns)), None
 
 
+def flip(call: Call) -> Followed:
+    """Another order of channels or images; an axis read backwards has no window that moves forwards."""
+    turned = {int(dim) % call.image.dim() for dim in call.args[1]}
+    return (call.grid, None) if turned.isdisjoint(call.grid.dims) else mix(call)
+
+
 def repeat(call: Call) -> Followed:
     """Copies beside each other."""
     ahead = call.out.dim() - call.image.dim()

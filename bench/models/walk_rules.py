@@ -128,6 +128,7 @@ RULES: dict[Any, Callable[[Call], Followed]] = {
     **dict.fromkeys((aten._softmax, aten._log_softmax), soften),
     **dict.fromkeys((aten.permute, aten.transpose), moves.permute),
     aten.select: moves.select,
+    aten.flip: moves.flip,
     aten.repeat: moves.repeat,
     **dict.fromkeys((aten.split, aten.split_with_sizes), moves.divide),
 }
