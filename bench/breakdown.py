@@ -10,6 +10,7 @@ from bench.classes import by_class, by_stride, external_note, percent, row_keys
 from bench.conventions import by_convention, warnings
 from bench.leaderboard import Row, on_same_images
 from bench.metrics.dialects import DIALECTS
+from bench.metrics.scores import number
 from bench.names import marked, names
 from bench.tables import Table
 
@@ -52,7 +53,7 @@ def by_image(rows: list[Row]) -> Table:
             keys = {**row_keys(name, row), "seed": None if row.external else seeds[result.cell_id]}
             scores = cell.scores()
             for place, image in enumerate(cell.ids):
-                records.append({**keys, "image": image, **{metric: _number(each[place]) for metric, each in scores.items()}})
+                records.append({**keys, "image": image, **{metric: number(each[place]) for metric, each in scores.items()}})
     return Table(titles=list(records[0]) if records else [], lines=[], records=records)
 
 
@@ -69,7 +70,3 @@ BREAKDOWNS: dict[str, Callable[[list[Row]], Table]] = {
 
 def _placed(score: float | None, place: int | None) -> str:
     return "–" if score is None else f"{percent(score)} ({place})"
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -1,7 +1,6 @@
 """One cell from its spec to its result: train or go on, choose the weights, score, profile, write."""
 
 import platform
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +14,7 @@ from torch import nn
 
 from bench import __version__, checkpoint
 from bench.ceilings.compute import cell_ceiling
-from bench.cell import Cell, cell_from_json, digest
+from bench.cell import Cell, digest
 from bench.checkpoint import TrainState
 from bench.curve import Curve
 from bench.data import entry_of
@@ -34,6 +33,7 @@ from bench.per_image import PerImage
 from bench.predictions import NAME as PREDICTIONS
 from bench.predictions import PredictionWriter
 from bench.profiler import describe, device_name, profile
+from bench.reuse import adopt, link, predicted_alike, profiled_alike
 from bench.store import Result, Store, read_json, write_json
 from bench.summary import scored, summarise
 from bench.train import build_optimizer, train
@@ -55,7 +55,7 @@ def run_cell(job: Job, *, report: Report, should_stop: Callable[[], bool]) -> Re
     memory_format = torch.channels_last if cell.recipe.channels_last else torch.contiguous_format
     model = build_model(cell.model, entry.num_classes).to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
     trained = folder / "trained.json"
-    if not trained.exists() and not _adopt(store, cell, folder):
+    if not trained.exists() and not adopt(store, cell, folder):
         _train(job, model, folder, device, report, should_stop)
     facts = read_json(trained)
     chosen = _choose(cell, folder, facts, model)
@@ -176,33 +176,6 @@ def _inherit(store: Store, cell: Cell, model: nn.Module, report: Report) -> dict
     return {"start": {"model": cell.start.model_label, "train_id": cell.start.train_id, **names, "taken": len(names["taken"])}}
 
 
-def _siblings(store: Store, cell: Cell) -> list[Path]:
-    """Folders of the other cells that were trained alike, and are scored or profiled otherwise."""
-    mine = store.folder(cell.id)
-    return [folder for folder in sorted(mine.parent.glob(f"{cell.train_id}-*")) if folder != mine]
-
-
-def _adopt(store: Store, cell: Cell, folder: Path) -> bool:
-    """Take over the weights of a cell that was trained alike."""
-    for sibling in _siblings(store, cell):
-        if not (sibling / "trained.json").exists():
-            continue
-        for file in [*sibling.glob("*.pt"), sibling / "curve.jsonl", sibling / "train_ids.json"]:
-            _link(file, folder / file.name)
-        write_json(folder / "trained.json", read_json(sibling / "trained.json"))
-        return True
-    return False
-
-
-def _link(file: Path, place: Path) -> None:
-    """The same file under a second name, or a copy on a file system without links."""
-    place.unlink(missing_ok=True)
-    try:
-        place.hardlink_to(file)
-    except OSError:
-        shutil.copyfile(file, place)
-
-
 def _choose(cell: Cell, folder: Path, facts: dict[str, Any], model: nn.Module) -> dict[str, Any]:
     """Load the weights the suite reports."""
     best = facts["best"]
@@ -223,9 +196,9 @@ def _evaluate(job: Job, model: nn.Module, folder: Path, device: torch.device, re
     report({"stage": "evaluate"})
     begin = time.perf_counter()
     cache, _ = _open(job, cell.dataset.test, device)
-    if not kept.exists() and (same := _predicted_alike(Store(job.store), cell)):
+    if not kept.exists() and (same := predicted_alike(Store(job.store), cell)):
         report({"note": f"scored from the label maps that {same.parent.name} kept"})
-        _link(same, kept)
+        link(same, kept)
     if kept.exists():
         sums = rescore(kept, cache, cell.eval, num_classes=entry.num_classes)
     elif cell.eval.keep_predictions:
@@ -238,31 +211,13 @@ def _evaluate(job: Job, model: nn.Module, folder: Path, device: torch.device, re
     return sums
 
 
-def _predicted_alike(store: Store, cell: Cell) -> Path | None:
-    """The label maps kept by a cell with the same weights on the same images, whatever was scored of them."""
-    for sibling in _siblings(store, cell):
-        kept = sibling / PREDICTIONS
-        if kept.exists() and _predicts(cell_from_json(read_json(sibling / "cell.json"))) == _predicts(cell):
-            return kept
-    return None
-
-
-def _predicts(cell: Cell) -> tuple[Any, ...]:
-    """What decides the label maps of a trained cell."""
-    scored = cell.parts["eval"]
-    return scored["test"], scored["data"], cell.eval.choose, cell.eval.batch, cell.eval.precision, cell.eval.tile
-
-
 def _profile(job: Job, model: nn.Module, device: torch.device) -> dict[str, Any] | None:
     """Measure speed and cost, or take over what a cell with the same weights measured in the same way on such a device."""
     cell, store = job.cell, Store(job.store)
     if cell.profile is None:
         return None
-    for sibling in _siblings(store, cell):
-        if sibling.name.endswith(cell.id[cell.id.rindex("-") :]) and (result := store.result(sibling.name)):
-            here, there = environment(device), result.environment
-            if all(there.get(key) == value for key, value in here.items() if key in ("device", "threads", "torch")):
-                return result.profile
+    if (same := profiled_alike(store, cell, environment(device))) is not None:
+        return same.profile
     return profile(model, cell.profile.size or _first_size(job), cell.profile)
 
 

@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,12 +26,29 @@ class Scored:
     """(N, 3, C) pixels: hits, truth, prediction."""
     bands: Floats
     """(N, C, 2) pixels: intersection and union of the boundary bands."""
-    trimap: Floats
-    """(N, 3, C) pixels at most 3 px from a true boundary, as ``areas``."""
-    bf: Floats
-    """(N, C, 4) contour pixels of the BF score."""
-    davis: Floats
-    """(N, C, 4) contour pixels of DAVIS' F."""
+    path: Path
+    """The file with the other sums, each read when it is asked for: a leaderboard needs few of them, and they are large."""
+    mend: str
+    """What to do when it cannot be read."""
+
+    @cached_property
+    def trimap(self) -> Floats:
+        """(N, 3, C) pixels at most 3 px from a true boundary, as ``areas``."""
+        return self._read("trimap")[:, :3].sum(1)
+
+    @cached_property
+    def bf(self) -> Floats:
+        """(N, C, 4) contour pixels of the BF score."""
+        return self._read("bf")
+
+    @cached_property
+    def davis(self) -> Floats:
+        """(N, C, 4) contour pixels of DAVIS' F."""
+        return self._read("davis")
+
+    def _read(self, name: str) -> Floats:
+        found: Floats = _arrays(self.path, ("ids", name), self.mend)[name].astype(np.float64)
+        return found
 
     @cached_property
     def truth(self) -> str:
@@ -108,15 +127,14 @@ def statistic(metric: str, convention: str = "fcn") -> Statistic:
 def read(store: Store, cell_id: str, mend: str = RESCORE) -> Scored:
     """The sums of a finished cell; raises BenchError, which says how to ``mend`` them, when they cannot be read."""
     path = store.folder(cell_id) / "per_image.npz"
-    saved = read_arrays(path, ("ids", "counts", "bands", "trimap", "bf", "davis"), mend)
+    saved = _arrays(path, ("ids", "counts", "bands"), mend)
+    ids, bands = tuple(map(str, saved["ids"])), saved["bands"].astype(np.float64)
+    return Scored(ids, areas(saved["counts"]), bands, path, mend)
+
+
+def _arrays(path: Path, names: tuple[str, ...], mend: str) -> dict[str, Any]:
+    saved = read_arrays(path, names, mend)
     lengths = {name: len(each) for name, each in saved.items()}
     if len(set(lengths.values())) > 1:
         raise damaged(path, f"arrays of different lengths {lengths}", mend)
-    return Scored(
-        ids=tuple(map(str, saved["ids"])),
-        areas=areas(saved["counts"]),
-        bands=saved["bands"].astype(np.float64),
-        trimap=saved["trimap"][:, :3].sum(1, dtype=np.float64),
-        bf=saved["bf"].astype(np.float64),
-        davis=saved["davis"].astype(np.float64),
-    )
+    return saved

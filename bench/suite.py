@@ -4,13 +4,12 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from bench.errors import BenchError
 from bench.explain import explain
 from bench.specs import AnyDatasetSpec, AugmentationSpec, EvalSpec, Expectation, ModelSpec, ProfileSpec, Spec, TrainSpec
-from bench.yamlfile import Document, KeyPath, read_yaml
+from bench.yamlfile import Document, KeyPath, parse_setting, read_yaml
 
 Axis = Annotated[list[Any], Field(min_length=1)]
 SCORING = {"name", "title", "dataset", "datasets", "eval"}
@@ -123,13 +122,7 @@ def build_suite(document: Document, settings: list[str]) -> Suite:
 
 def _apply(data: dict[str, Any], setting: str) -> None:
     """Put one ``path=value`` into raw suite data: cell fields as a last override, the suite's own fields in place."""
-    path, equals, text = setting.partition("=")
-    if not equals or not path:
-        raise BenchError(f"--set {setting}: expected path=value, for example --set train.steps=200")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise BenchError(f"--set {setting}: the value {text!r} is not valid YAML") from None
+    path, value = parse_setting(setting, "path=value", "train.steps=200")
     root, _, rest = path.partition(".")
     if rest and root == "eval" and "matrix" not in data:  # nothing but rules of scoring, and no cells to override
         data["eval"] = {**(data.get("eval") or {}), rest: value}
@@ -145,8 +138,9 @@ def _apply(data: dict[str, Any], setting: str) -> None:
         hint = ""
         if root in ("models", "datasets", "augmentations") and rest:
             label, _, key = rest.rpartition(".")
-            one = f"--set 'matrix.{root[:-1]}=[{label or key}]' --set {root[:-1]}.{key if label else 'FIELD'}={text}"
-            hint = f" {root[:-1]}.{key if label else 'FIELD'} sets it in all cells; of one block alone: {one}, or edit the file."
+            field, text = f"{root[:-1]}.{key if label else 'FIELD'}", setting.partition("=")[2]
+            one = f"--set 'matrix.{root[:-1]}=[{label or key}]' --set {field}={text}"
+            hint = f" {field} sets it in all cells; of one block alone: {one}, or edit the file."
         roots = ", ".join(CELL_ROOTS)
         raise BenchError(
             f"--set {setting}: unknown field {path!r}.{hint} A field begins with {roots} or matrix, or is name or title."

@@ -46,7 +46,7 @@ def summarise(sums: PerImage, class_names: tuple[str, ...], stride: int | None) 
         **{name: scores.class_mean(per_class[name]) for name in ("boundary_iou", *contours)},
     }
     return Summary(
-        metrics={name: _number(value) for name, value in metrics.items()},
+        metrics={name: scores.number(value) for name, value in metrics.items()},
         per_class={name: _named(class_names, values) for name, values in per_class.items()},
         curves={
             "trimap_iou": _numbers(trimap),
@@ -80,7 +80,7 @@ def _objects(sums: PerImage, class_names: tuple[str, ...]) -> dict[str, Any]:
     table = sums.objects.sum(axis=0)
     iou = scores.object_iou(table)
     return {
-        "side_px": [0, *(2**power for power in range(1, len(table)))],
+        "side_px": [0, *scores.SIDES_PX],
         "miou": _numbers(scores.class_mean(iou)),
         "objects": [int(count) for count in table[:, 3].sum(-1)],
         "per_class": {name: _numbers(values) for name, values in zip(class_names, iou.T, strict=True)},
@@ -92,8 +92,4 @@ def _named(names: tuple[str, ...], values: np.ndarray) -> dict[str, Number]:
 
 
 def _numbers(values: Any) -> list[Number]:
-    return [_number(value) for value in values]
-
-
-def _number(value: Any) -> Number:
-    return float(value) if np.isfinite(value) else None
+    return [scores.number(value) for value in values]

@@ -74,3 +74,14 @@ def _walk(file: Path, node: Any, path: KeyPath, lines: dict[KeyPath, int], insid
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             _walk(file, value, (*path, index), lines, inside)
+
+
+def parse_setting(setting: str, form: str, example: str) -> tuple[str, Any]:
+    """The name and the YAML value of a ``--set name=value``; raises BenchError, with the form and an example, for anything else."""
+    name, equals, text = setting.partition("=")
+    if not equals or not name:
+        raise BenchError(f"--set {setting}: expected {form}, for example --set {example}")
+    try:
+        return name, yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise BenchError(f"--set {setting}: the value {text!r} is not valid YAML") from None

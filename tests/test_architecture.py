@@ -35,6 +35,7 @@ FLOORS = [
         "bench.ceilings",
         "bench.per_image",
         "bench.predictions",
+        "bench.reuse",
         "bench.tables",
         "bench.trust",
     ],

@@ -116,12 +116,8 @@ def _ceiling(labels: Labels, stride: int, protocol: str, boundary_ratio: float, 
         protocol=protocol,
         protocol_version=PROTOCOL_VERSION,
         boundary_ratio=boundary_ratio,
-        miou=_number(scores.miou(counts)),
-        boundary_iou=_number(scores.class_mean(scores.boundary_iou(bands))),
-        trimap_iou_3px=_number(scores.trimap_curve(trimap)[TRIMAP_PX - 1]),
-        class_iou=[_number(value) for value in scores.iou(counts)],
+        miou=scores.number(scores.miou(counts)),
+        boundary_iou=scores.number(scores.class_mean(scores.boundary_iou(bands))),
+        trimap_iou_3px=scores.number(scores.trimap_curve(trimap)[TRIMAP_PX - 1]),
+        class_iou=[scores.number(value) for value in scores.iou(counts)],
     )
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
 from pydantic import TypeAdapter, ValidationError
 from typer.core import TyperCommand
 
@@ -21,6 +20,7 @@ from bench.specs import ModelSpec
 from bench.store import write_whole
 from bench.suite import Suite
 from bench.trust import check_plugins, check_spec, read_suite
+from bench.yamlfile import parse_setting
 
 if TYPE_CHECKING:
     from torch import nn
@@ -133,13 +133,8 @@ def _spec(name: str, settings: list[str], allowed: bool) -> tuple[Any, int]:
         return None, 1000
     block: dict[str, Any] = {"name": name}
     for setting in settings:
-        field, equals, text = setting.removeprefix("model.").partition("=")
-        if not equals:
-            raise BenchError(f"--set {setting}: expected field=value, for example --set stride=16")
-        try:
-            block[field] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise BenchError(f"--set {setting}: the value {text!r} is not valid YAML") from None
+        field, value = parse_setting(setting.removeprefix("model."), "field=value", "stride=16")
+        block[field] = value
     try:
         spec: Any = TypeAdapter(ModelSpec).validate_python(block)
     except ValidationError as error:

@@ -11,8 +11,8 @@ of them as pixels or fewer.
 import torch
 from torch import Tensor
 
-SIDES_PX = (2, 4, 8, 16, 32, 64, 128, 256)
-"""Borders between the strata: the first holds objects with a side below 2 px, the last those of 256 px and more."""
+from bench.metrics.scores import SIDES_PX
+
 STRATA = len(SIDES_PX) + 1
 
 

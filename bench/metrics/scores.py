@@ -5,10 +5,14 @@ other, a class that occurs in neither truth nor prediction is NaN and left out o
 predicted scores 0. A score of nothing at all is NaN, never 0 or 1.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
+SIDES_PX = (2, 4, 8, 16, 32, 64, 128, 256)
+"""Borders between the strata of objects: the first holds those with a side below 2 px, the last those of 256 px and more."""
 
 
 def iou(counts: ArrayLike) -> Floats:
@@ -64,6 +68,11 @@ def ratio(part: ArrayLike, whole: ArrayLike) -> Floats:
     """Element-wise quotient, NaN where the whole is 0."""
     top, bottom = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
     return np.divide(top, bottom, out=np.full(np.broadcast_shapes(top.shape, bottom.shape), np.nan), where=bottom != 0)
+
+
+def number(score: Any) -> float | None:
+    """A score as JSON has it: None where it has no value."""
+    return float(score) if np.isfinite(score) else None
 
 
 def class_mean(scores: ArrayLike) -> Floats:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from bench.cli.options import suite_path
@@ -18,6 +17,7 @@ from bench.registry import DatasetEntry, lookup
 from bench.specs import AnyDatasetSpec, DatasetSpec
 from bench.suite import Suite
 from bench.trust import read_suite
+from bench.yamlfile import parse_setting
 
 NameArgument = Annotated[
     str,
@@ -87,13 +87,8 @@ def _named(label: str, spec: DatasetSpec) -> Named:
 def _validated(label: str, data: dict[str, Any], settings: list[str]) -> DatasetSpec:
     data = dict(data)
     for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not equals or not key:
-            raise BenchError(f"--set {setting}: expected field=value, for example --set data_seed=3")
-        try:
-            data[key] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise BenchError(f"--set {setting}: the value {text!r} is not valid YAML") from None
+        key, value = parse_setting(setting, "field=value", "data_seed=3")
+        data[key] = value
     try:
         spec: DatasetSpec = _SPEC.validate_python(data)
         return spec
