@@ -16,6 +16,7 @@ FLOORS = [
         "bench.models",
         "bench.metrics",
         "bench.specs",
+        "bench.specs.*",
         "bench.recipes",
         "bench.geometry",
     ],
