@@ -13,6 +13,8 @@ from bench.specs import AnyDatasetSpec, AugmentationSpec, DatasetSpec, EvalSpec,
 
 TRAIN_PROTOCOL = 1
 """Raised whenever the same spec would train to other weights."""
+RESAMPLING_PROTOCOL = 2
+"""The same of trainings whose augmentation resamples images, and of no others; absent from ids while it was 1."""
 EVAL_PROTOCOL = 2
 """Raised whenever the same weights would get other scores, or more of them."""
 PROFILE_PROTOCOL = 2
@@ -78,6 +80,7 @@ class Cell:
                 "seed": self.seed,
                 "train": self.train.model_dump(mode="json", exclude={"recipe"}),
             }
+            train |= {"resampling": RESAMPLING_PROTOCOL} if self.augmentation.resamples else {}
         if self.start is not None:
             train["start"] = self.start.train_id
         scored = {

@@ -6,11 +6,12 @@ import operator
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy import stats
 
-from bench.data.augment import augment
+from bench.data.augment import augment, cut
 from bench.data.batches import Batches, by_size
-from bench.data.cache import Cache
+from bench.data.cache import Cache, normalise
 from bench.data.chance import draw, generator, torch_seed
 from bench.data.crops import crop_size
 from bench.data.noise import noise_like
@@ -97,6 +98,77 @@ def test_a_zoom_of_two_shows_things_twice_as_large(cache: Cache) -> None:
     assert (labels != 255).all(), "the zoomed window lies inside the image"
     _, small = augment(cache, np.zeros(1, np.int64), (40, 48), AugmentationSpec(scale=(0.5, 0.5)), draw(0, 0, 1))
     assert (small != 255).sum() == 20 * 24, "an image of half the size is centred in void"
+
+
+@pytest.fixture
+def painted() -> Cache:
+    """Images of two sizes in smooth colours and labels in stripes."""
+    images, labels = [], []
+    for height, width in ((60, 50), (44, 90)) * 4:
+        y, x = np.mgrid[:height, :width]
+        images.append(np.stack([3 * y, 2 * x, y + x], -1).astype(np.uint8))
+        labels.append(((y // 5 + x // 7) % 4).astype(np.uint8))
+    return packed(images, labels)
+
+
+def test_a_scaled_sample_is_its_crop_as_pillow_resizes_it(painted: Cache) -> None:
+    """Pillow's `transform` samples at pixel centres without averaging, as we do."""
+    spec, size, draws, indices = AugmentationSpec(flip=0.5, scale=(0.6, 2.0)), (32, 40), draw(7, 1, 8), np.arange(8)
+    images, labels = Batches(painted, indices, TrainSpec(batch=8, crop=size), spec, 0)._made(
+        lambda part: cut(painted, indices[part], size, spec, draws.rows(part)), 8, size, torch.device("cpu")
+    )
+    zoom, inside = 0.6 * (2.0 / 0.6) ** draws.uniform[:, 3], 0
+    for index in indices:
+        side = np.rint(np.array(size) / zoom[index]).astype(int)
+        free = painted.sizes[index] - side
+        if (free < 0).any():
+            continue
+        inside += 1
+        top, left = np.floor(draws.uniform[index, :2] * (free + 1)).astype(int)
+        image, label = (plane.numpy() for plane in painted.image(index))
+        window = (slice(top, top + side[0]), slice(left, left + side[1]))
+        expected = (
+            _by_pillow(image[window], size, Image.Resampling.BILINEAR),
+            _by_pillow(label[window], size, Image.Resampling.NEAREST),
+        )
+        if draws.uniform[index, 2] < 0.5:
+            expected = expected[0][:, ::-1], expected[1][:, ::-1]
+        got = images[index].permute(1, 2, 0) * 255 * torch.tensor((0.229, 0.224, 0.225)) + 255 * torch.tensor((0.485, 0.456, 0.406))
+        assert np.abs(got.numpy() - expected[0])[1:-1, 1:-1].max() < 1.6  # both round, and Pillow leaves the rim black
+        assert (labels[index].numpy() == expected[1]).mean() > 0.999
+    assert inside > 3
+
+
+def _by_pillow(plane: np.ndarray, size: tuple[int, int], how: Image.Resampling) -> np.ndarray:
+    down, right = plane.shape[0] / size[0], plane.shape[1] / size[1]
+    moved = Image.fromarray(plane).transform(size[::-1], Image.Transform.AFFINE, (right, 0, 0, 0, down, 0), how)
+    return np.asarray(moved)
+
+
+@pytest.mark.parametrize("spec", [AugmentationSpec(flip=0.5, scale=(0.3, 2.0)), EVERYTHING.model_copy(update={"noise": 3.0})])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_batch_made_in_one_piece_is_the_one_made_sample_by_sample(painted: Cache, spec: AugmentationSpec, threads: int) -> None:
+    """In one piece is how a GPU makes it: nothing but rounding to whole grey levels differs."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    indices, size, draws = np.arange(8), (32, 40), draw(3, 2, 8)
+    images, labels = augment(painted, indices, size, spec, draws)
+    each = [augment(painted, indices[[k]], size, spec, draws.rows(slice(k, k + 1))) for k in range(8)]
+    whole = Batches(painted, indices, TrainSpec(batch=8, crop=size), spec, 0)._made(
+        lambda part: cut(painted, indices[part], size, spec, draws.rows(part)), 8, size, torch.device("cpu")
+    )
+    torch.set_num_threads(before)
+    assert torch.equal(whole[1], labels) and torch.equal(whole[1], torch.cat([pair[1] for pair in each]))
+    assert torch.equal(whole[0], normalise(torch.cat([pair[0] for pair in each])))
+    assert (whole[0] - normalise(images)).abs().max() < 1.3 / (255 * 0.224)
+
+
+def test_a_cache_is_not_written_to(painted: Cache) -> None:
+    before = painted.pixels.clone(), painted.labels.clone()
+    for spec in (AugmentationSpec(flip=0.5), AugmentationSpec(flip=1.0, noise=9.0, colour=0.5), EVERYTHING):
+        for batch in (1, 3):
+            Batches(painted, np.arange(8), TrainSpec(batch=batch, crop=30), spec, 0)(0)
+    assert torch.equal(before[0], painted.pixels) and torch.equal(before[1], painted.labels)
 
 
 def test_draws_do_not_depend_on_the_batch_split(cache: Cache) -> None:

@@ -14,6 +14,7 @@ from bench.data.cache import Cache, Planes
 from bench.data.chance import Draws
 from bench.data.noise import noise_like
 from bench.data.warp import Warp, plan, resample
+from bench.data.zoom import Zoom, plan_zoom, resized
 from bench.specs import AugmentationSpec
 
 
@@ -24,9 +25,15 @@ class Cut:
     planes: Planes
     """Crops of the wanted size, or the larger boxes that a warp needs."""
     draws: Draws
-    warp: Warp | None
+    move: Warp | Zoom | None
+    """How pixels come to lie between those of the image; None where they stay on them."""
     size: tuple[int, int]
     """(height, width) in pixels of the samples to be."""
+
+    def rows(self, part: slice) -> "Cut":
+        """The same of a part of the batch."""
+        move = None if self.move is None else self.move.rows(part)
+        return Cut(tuple(plane[part] for plane in self.planes), self.draws.rows(part), move, self.size)
 
     def to(self, device: torch.device) -> "Cut":
         """The same with its bytes on a device, copied without a wait from pinned memory."""
@@ -40,29 +47,32 @@ def augment(cache: Cache, indices: np.ndarray, size: tuple[int, int], spec: Augm
 
 
 def cut(cache: Cache, indices: np.ndarray, size: tuple[int, int], spec: AugmentationSpec, draws: Draws) -> Cut:
-    """Take what the samples of a batch need from the cache: uint8 copies on the cache's device, nothing changed yet."""
-    if _moves_pixels_between_grid_points(spec):
-        warp = plan(cache.sizes[indices], size, spec, draws)
+    """Take what the samples of a batch need from the cache: uint8 on the cache's device, nothing changed yet."""
+    sizes = cache.sizes[indices]
+    if spec.rotate_deg or spec.elastic_px:
+        warp = plan(sizes, size, spec, draws)
         return Cut(cache.crops(indices, warp.corner, warp.box), draws, warp, size)
-    return Cut(cache.crops(indices, _corners(cache.sizes[indices] - size, draws), size), draws, None, size)
+    if spec.scale != (1.0, 1.0):
+        zoom = plan_zoom(size, spec, draws)
+        return Cut(cache.crops(indices, _corners(sizes - zoom.side, draws), zoom.box), draws, zoom, size)
+    return Cut(cache.crops(indices, _corners(sizes - size, draws), size), draws, None, size)
 
 
 def finish(cut: Cut, spec: AugmentationSpec) -> Planes:
     """Change the samples of a cut: geometry first, then colour, then noise."""
-    if cut.warp is not None:
-        images, *others = resample(cut.planes, cut.warp, cut.size, spec, cut.draws)
-    else:
-        images, *others = _flipped(cut.planes, cut.draws.uniform[:, 2] < spec.flip)
+    match cut.move:
+        case Warp():
+            images, *others = resample(cut.planes, cut.move, cut.size, spec, cut.draws)
+        case Zoom():
+            images, *others = resized(cut.planes, cut.move, cut.size)
+        case None:
+            images, *others = _flipped(cut.planes, cut.draws.uniform[:, 2] < spec.flip)
     if spec.colour:
         images = _recoloured(images, spec.colour, cut.draws)
     if spec.noise:
         keys = torch.from_numpy(cut.draws.noise).to(images.device)
         images = torch.add(images, noise_like(images, keys), alpha=spec.noise).clamp_(0, 255)
     return images, *others
-
-
-def _moves_pixels_between_grid_points(spec: AugmentationSpec) -> bool:
-    return spec.scale != (1.0, 1.0) or spec.rotate_deg > 0 or spec.elastic_px > 0
 
 
 def _corners(free: np.ndarray, draws: Draws) -> np.ndarray:
@@ -75,6 +85,8 @@ def _flipped(planes: Planes, flips: np.ndarray) -> Planes:
     """The planes with the chosen samples mirrored."""
     if not flips.any():
         return planes
+    if flips.all():
+        return tuple(plane.flip(2) for plane in planes)
     chosen = torch.from_numpy(flips.astype(np.uint8) * 255).to(planes[0].device)[:, None]
     return tuple(_either(plane.flip(2), plane, chosen) for plane in planes)
 

@@ -1,6 +1,6 @@
 """The training batches of a cell: a function of (seed, step), so a resumed training sees what an uninterrupted one would."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -8,8 +8,9 @@ from torch import Tensor
 
 from bench.data.augment import Cut, cut, finish
 from bench.data.cache import Cache, Planes, normalise
-from bench.data.chance import draw, generator
+from bench.data.chance import Draws, draw, generator
 from bench.data.crops import crop_size
+from bench.data.side_by_side import side_by_side
 from bench.specs import AugmentationSpec, TrainSpec
 
 
@@ -23,18 +24,45 @@ class Batches:
 
     def __call__(self, step: int) -> Planes:
         """The (B, 3, h, w) float images, (B, h, w) uint8 labels and, where the cache has them, border weights of a step."""
-        return self.finish(self.cut(step))
+        draws, indices, size = self._asked(step)
+        device = self.cache.pixels.device
+        return self._made(
+            lambda part: cut(self.cache, indices[part], size, self.augmentation, draws.rows(part)), len(indices), size, device
+        )
 
     def cut(self, step: int) -> Cut:
         """The bytes that a step needs, on the cache's device."""
-        draws, indices = draw(self.seed, step, self.train.batch), self.indices(step)
-        size = self.size or (int(self.cache.sizes[indices[0], 0]), int(self.cache.sizes[indices[0], 1]))
+        draws, indices, size = self._asked(step)
         return cut(self.cache, indices, size, self.augmentation, draws)
 
     def finish(self, cut: Cut) -> Planes:
         """The batch of a cut, on the cut's device."""
-        images, *others = finish(cut, self.augmentation)
-        return normalise(images, self.train.channels_last), *others
+        return self._made(cut.rows, len(cut.planes[0]), cut.size, cut.planes[0].device)
+
+    def _asked(self, step: int) -> tuple[Draws, np.ndarray, tuple[int, int]]:
+        draws, indices = draw(self.seed, step, self.train.batch), self.indices(step)
+        return draws, indices, self.size or (int(self.cache.sizes[indices[0], 0]), int(self.cache.sizes[indices[0], 1]))
+
+    def _made(self, part_of: Callable[[slice], Cut], samples: int, size: tuple[int, int], device: torch.device) -> Planes:
+        """The batch whose parts are cut so: in one piece, but sample by sample where a CPU resamples."""
+        if device.type != "cpu" or not self.augmentation.resamples:
+            images, *others = finish(part_of(slice(0, samples)), self.augmentation)
+            return self._laid_out(normalise(images)), *others
+        whole = torch.empty(samples, *size, 3)
+        stored = [each for each in (self.cache.labels, self.cache.border) if each is not None]
+        rest = [torch.empty(samples, *size, dtype=each.dtype) for each in stored]
+
+        def make(part: slice) -> None:
+            images, *others = finish(part_of(part), self.augmentation)
+            normalise(images, out=whole[part])
+            for plane, done in zip(rest, others, strict=True):
+                plane[part] = done
+
+        side_by_side(make, samples)
+        return self._laid_out(whole.permute(0, 3, 1, 2)), *rest
+
+    def _laid_out(self, images: Tensor) -> Tensor:
+        return images if self.train.channels_last else images.contiguous()
 
     def indices(self, step: int) -> np.ndarray:
         """The images of a step: epoch after epoch without replacement, batches running across the ends, or each drawn anew."""

@@ -1,6 +1,7 @@
 """A prepared split in memory: packed bytes, cut into batches by one gather."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -64,10 +65,13 @@ class Cache:
     def crops(self, indices: np.ndarray, top_left: np.ndarray, size: tuple[int, int]) -> Planes:
         """Cut one crop of (height, width) ``size`` from each image at its (B, 2) corner: (B, h, w, 3) and (B, h, w) uint8.
 
-        What lies outside an image is `FILL`, void in the labels and 0 in the border weights.
+        What lies outside an image is `FILL`, void in the labels and 0 in the border weights. A single crop inside its image
+        is not copied: it must not be written to.
         """
         high, wide = size
         sizes = self.sizes[indices]
+        if len(indices) == 1:
+            return self._crop(int(indices[0]), top_left[0], size)
         y, x = top_left[:, :1] + np.arange(high), top_left[:, 1:] + np.arange(wide)
         rows = np.clip(y, 0, sizes[:, :1] - 1)
         lines = self.offsets[indices, None] + rows * sizes[:, 1:] + top_left[:, 1:]
@@ -77,6 +81,21 @@ class Cache:
             inside = self._on_device(y == rows)[:, :, None], self._on_device((x >= 0) & (x < sizes[:, 1:]))[:, None]
             _blank(images, planes, *inside)
         return images, *planes
+
+    def _crop(self, index: int, top_left: np.ndarray, size: tuple[int, int]) -> Planes:
+        """One crop: a view where it lies in the image, else a copy into what lies outside."""
+        whole = self.sizes[index]
+        begin, end = np.clip(top_left, 0, whole), np.clip(top_left + size, 0, whole)
+        rows = slice(int(self.offsets[index]), int(self.offsets[index + 1]))
+        within = tuple(slice(int(first), int(last)) for first, last in zip(begin, end, strict=True))
+        parts = [each[rows].view(*map(int, whole), *each.shape[1:])[within][None] for each in self._packed()]
+        if (end - begin == size).all():
+            return tuple(parts)
+        outside = blank(size, [each.dtype for each in parts[1:]], self.pixels.device)
+        down, right = (slice(int(first), int(last)) for first, last in zip(begin - top_left, end - top_left, strict=True))
+        for plane, part in zip(outside, parts, strict=True):
+            plane[:, down, right] = part
+        return outside
 
     def _packed(self) -> list[Tensor]:
         return [each for each in (self.pixels, self.labels, self.border) if each is not None]
@@ -113,6 +132,14 @@ def _blank(images: Tensor, planes: list[Tensor], rows: Tensor, columns: Tensor) 
     blank_planes(planes, high_mask & wide_mask)
 
 
+def blank(size: tuple[int, int], kinds: list[torch.dtype], device: torch.device) -> Planes:
+    """One crop of (height, width) ``size`` that lies outside, with labels and perhaps border weights of the kinds."""
+    line = torch.tensor(FILL, dtype=torch.uint8, device=device).repeat(size[1])
+    image = line.expand(size[0], -1).contiguous().view(1, *size, 3)
+    label, *border = (torch.zeros(1, *size, dtype=kind, device=device) for kind in kinds)
+    return image, label.fill_(VOID), *border
+
+
 def blank_planes(planes: list[Tensor], inside: Tensor) -> None:
     """Make labels void and border weights 0, in place, wherever the mask (B, h, w) is 0; elsewhere it is 255."""
     labels, *border = planes
@@ -135,15 +162,19 @@ def open_cache(folder: Path, border: str | None = None) -> Cache:
     return Cache(pixels, labels, sizes, offsets, class_counts, tuple(read_json(folder / "manifest.json")["ids"]), terms)
 
 
-def normalise(images: Tensor, channels_last: bool = True) -> Tensor:
-    """(B, H, W, 3) in 0 … 255, any type, to a (B, 3, H, W) float input with ImageNet's mean and deviation taken out."""
-    mean = torch.tensor(_MEAN, device=images.device) * 255
-    deviation = torch.tensor(_STD, device=images.device) * 255
-    if images.is_contiguous():
-        # The same numbers over whole lines: a constant that repeats every third byte makes short, slow runs.
-        lines = images.flatten(2).to(torch.float32, copy=True)
-        wide = images.shape[2]
-        batch = lines.sub_(mean.repeat(wide)).div_(deviation.repeat(wide)).view(images.shape).permute(0, 3, 1, 2)
-    else:
-        batch = (images - mean).div_(deviation).permute(0, 3, 1, 2)
-    return batch if channels_last else batch.contiguous()
+def normalise(images: Tensor, out: Tensor | None = None) -> Tensor:
+    """(B, H, W, 3) in 0 … 255, any type, to a (B, 3, H, W) channels-last input with ImageNet's mean and deviation taken out.
+
+    It is made in the memory of ``out``, (B, H, W, 3) float32, where that is given.
+    """
+    batch = torch.empty(images.shape, device=images.device) if out is None else out
+    mean, deviation = _lines(images.shape[2], images.device)
+    batch.copy_(images).flatten(2).sub_(mean).div_(deviation)
+    return batch.permute(0, 3, 1, 2)
+
+
+@lru_cache(maxsize=16)
+def _lines(wide: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Mean and deviation over a whole line of pixels: a constant that repeats every third number makes short, slow runs."""
+    mean, deviation = (255 * torch.tensor(each, device=device).repeat(wide) for each in (_MEAN, _STD))
+    return mean, deviation

@@ -1,10 +1,9 @@
-"""Zoom, rotation, mirror and elastic deformation as one map from output pixels to source pixels.
+"""Rotation, elastic deformation, zoom and mirror as one map from output pixels to source pixels.
 
-An image is resampled once, and its labels by the same map with the nearest neighbour.
+An image is resampled once, and its labels by the same map with the nearest neighbour. `bench.data.zoom` has the zoom alone.
 """
 
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 import torch
@@ -15,28 +14,41 @@ from bench.data.cache import FILL, Planes, blank_planes
 from bench.data.chance import Draws
 from bench.specs import AugmentationSpec
 
-_CHUNK_BYTES = 8 << 20
-"""Bytes of float pixels resampled at once on a CPU: more would leave the cores' caches, and come from the system anew each time."""
-
 
 @dataclass(frozen=True)
 class Warp:
     """Where each sample of a batch comes from, in its image and in the box that is cut from it."""
 
     corner: np.ndarray
-    """(B, 2) top-left corner of the box in the image."""
-    box: tuple[int, int]
-    """(height, width) of the boxes, alike for the batch."""
+    """(B, 2) top-left corner of a sample's box in the image."""
+    side: np.ndarray
+    """(B, 2) height and width in whole pixels of the smallest box that holds all a sample needs."""
     matrix: np.ndarray
     """(B, 2, 2): source offset from the sample's centre = matrix @ output offset from the crop's centre, both as (y, x)."""
     centre: np.ndarray
     """(B, 2) centre of the sample in its image."""
 
+    @property
+    def box(self) -> tuple[int, int]:
+        """(height, width) that holds every box of the batch."""
+        height, width = self.side.max(axis=0)
+        return int(height), int(width)
+
+    def rows(self, part: slice) -> "Warp":
+        """The warp of a part of the batch."""
+        return Warp(self.corner[part], self.side[part], self.matrix[part], self.centre[part])
+
+
+def zooms(spec: AugmentationSpec, draws: Draws) -> np.ndarray:
+    """(B,) factors, uniform in the logarithm, so that halving is as likely as doubling."""
+    low, high = np.log(spec.scale)
+    zoom: np.ndarray = np.exp(low + (high - low) * draws.uniform[:, 3])
+    return zoom
+
 
 def plan(sizes: np.ndarray, size: tuple[int, int], spec: AugmentationSpec, draws: Draws) -> Warp:
-    """Place crops of (height, width) ``size`` in images of (B, 2) ``sizes``, with the smallest box that holds all they need."""
-    low, high = np.log(spec.scale)
-    zoom = np.exp(low + (high - low) * draws.uniform[:, 3])
+    """Place crops of (height, width) ``size`` in images of (B, 2) ``sizes``, with the smallest boxes that hold all they need."""
+    zoom = zooms(spec, draws)
     angle = np.deg2rad(spec.rotate_deg) * (2 * draws.uniform[:, 4] - 1)
     mirror = np.where(draws.uniform[:, 2] < spec.flip, -1.0, 1.0)
     cos, sin = np.cos(angle) / zoom, np.sin(angle) / zoom
@@ -46,24 +58,25 @@ def plan(sizes: np.ndarray, size: tuple[int, int], spec: AugmentationSpec, draws
     # The window is placed so that it stays inside the image where it fits, and is centred where it does not.
     centre = sizes / 2 + np.where(slack > 0, slack, 0) * (2 * draws.uniform[:, :2] - 1)
     reach = 4 * spec.elastic_px + 2  # bilinear neighbours, and vectors of up to four deviations
-    box = tuple(ceil(side) for side in 2 * (half.max(axis=0) + reach))
-    return Warp(np.floor(centre - np.array(box) / 2).astype(np.int64), (box[0], box[1]), matrix, centre)
+    side = np.ceil(2 * (half + reach)).astype(np.int64)
+    return Warp(np.floor(centre - side / 2).astype(np.int64), side, matrix, centre)
 
 
 def resample(planes: Planes, warp: Warp, size: tuple[int, int], spec: AugmentationSpec, draws: Draws) -> Planes:
     """Crops of (height, width) ``size`` from the planes of a warp's boxes: images bilinear, in 0 … 255, all else nearest."""
-    y, x = _source(warp, size, spec, draws, planes[0].device)
-    images = _bilinear(planes[0], y, x, size)
     height, width = warp.box
+    boxes, *others = (plane[:, :height, :width] for plane in planes)
+    y, x = _source(warp, size, spec, draws, boxes.device)
     row, column = y.floor().long(), x.floor().long()
-    if spec.elastic_px:  # nothing else leads out of the box
-        inside = -((row >= 0) & (row < height) & (column >= 0) & (column < width)).to(torch.uint8)
+    if spec.elastic_px:  # nothing else leads out of a box
+        high, wide = torch.from_numpy(warp.side).to(boxes.device)[..., None, None].unbind(1)
+        inside = -((row >= 0) & (row < high) & (column >= 0) & (column < wide)).to(torch.uint8)
         row, column = row.clamp(0, height - 1), column.clamp(0, width - 1)
     index = (row * width + column).expand(-1, *size).flatten(1)
-    nearest = [plane.flatten(1).gather(1, index).view(-1, *size) for plane in planes[1:]]
+    nearest = [plane.flatten(1).gather(1, index).view(-1, *size) for plane in others]
     if spec.elastic_px:
         blank_planes(nearest, inside)
-    return images, *nearest
+    return bilinear(boxes, y, x, size), *nearest
 
 
 def _source(warp: Warp, size: tuple[int, int], spec: AugmentationSpec, draws: Draws, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -87,23 +100,12 @@ def _source(warp: Warp, size: tuple[int, int], spec: AugmentationSpec, draws: Dr
     return y, x
 
 
-def _bilinear(boxes: Tensor, y: Tensor, x: Tensor, size: tuple[int, int]) -> Tensor:
+def bilinear(boxes: Tensor, y: Tensor, x: Tensor, size: tuple[int, int]) -> Tensor:
     """(B, h, w, 3) float colours at the given positions of (B, H, W, 3) uint8 boxes; outside a box is `FILL`."""
     _, height, width, _ = boxes.shape
     fill = torch.tensor(FILL, dtype=torch.float32, device=boxes.device)
-    line = fill.repeat(width)
     # grid_sample's own coordinates: -1 and 1 are the outer edges of the first and the last pixel.
     unit = torch.stack(torch.broadcast_tensors(2 * x / width - 1, 2 * y / height - 1), -1).expand(-1, *size, 2)
-    warped = torch.empty(len(boxes), 3, *size, device=boxes.device)
-    lines, most = boxes.flatten(2), _chunk(boxes)
-    held = torch.empty(min(most, len(boxes)), *lines.shape[1:], device=boxes.device)
-    for begin in range(0, len(boxes), most):
-        part = slice(begin, begin + most)
-        source = held[: len(lines[part])].copy_(lines[part]).sub_(line).unflatten(2, (width, 3)).permute(0, 3, 1, 2)
-        warped[part] = F.grid_sample(source, unit[part], mode="bilinear", padding_mode="zeros", align_corners=False)
+    source = boxes.flatten(2).sub(fill.repeat(width)).unflatten(2, (width, 3)).permute(0, 3, 1, 2)
+    warped = F.grid_sample(source, unit, mode="bilinear", padding_mode="zeros", align_corners=False)
     return warped.add_(fill[:, None, None]).permute(0, 2, 3, 1)
-
-
-def _chunk(boxes: Tensor) -> int:
-    """Boxes resampled at once: what fits a CPU's caches, and all of them on any other device, where small kernels cost more."""
-    return max(2, _CHUNK_BYTES // (4 * boxes[0].numel())) if boxes.device.type == "cpu" else len(boxes)

@@ -30,6 +30,11 @@ class AugmentationSpec(Spec):
     elastic_px: NonNegativeFloat = 0.0
     """Standard deviation in pixels of random vectors on a coarse 3x3 grid, joined by a bicubic field (U-Net: 10)."""
 
+    @property
+    def resamples(self) -> bool:
+        """Whether pixels come to lie between those of the image."""
+        return self.scale != (1.0, 1.0) or self.rotate_deg > 0 or self.elastic_px > 0
+
     @model_validator(mode="after")
     def _ordered(self) -> "AugmentationSpec":
         if self.scale[0] > self.scale[1]:
