@@ -40,7 +40,15 @@ FLOORS = [
         "bench.tables",
         "bench.trust",
     ],
-    ["bench.data.*", "bench.models.*", "bench.metrics.*", "bench.losses", "bench.checkpoint", "bench.tracking"],
+    [
+        "bench.data.*",
+        "bench.models.*",
+        "bench.metrics.*",
+        "bench.losses",
+        "bench.checkpoint",
+        "bench.tracking",
+        "bench.side_by_side",
+    ],
     ["bench.train", "bench.evaluate", "bench.profiler", "bench.summary", "bench.ceilings.*"],
     ["bench.plan", "bench.smoke", "bench.experiment", "bench.external"],
     [

@@ -216,6 +216,28 @@ def test_void_inside_a_class_makes_no_boundary() -> None:
     assert trimap_sums(*tensors(preds, labels), 1, 5)[0, 5, 1] == 20 * 20 - 16
 
 
+@pytest.mark.parametrize("known", [[(0, 0)], [(90, 10), (30, 140)], [(5, 5), (95, 145), (50, 70)]])
+def test_void_is_filled_from_the_nearest_label_however_far(known: list[tuple[int, int]]) -> None:
+    labels = np.full((1, 100, 150), 255, np.uint8)
+    for number, place in enumerate(known):
+        labels[(0, *place)] = number
+    y, x = np.mgrid[:100, :150]
+    distances = np.stack([np.abs(y - row) + np.abs(x - column) for row, column in known])
+    filled = fill_void(*tensors(np.zeros_like(labels), labels)).labels[0].numpy()
+    assert (filled == distances.argmin(0)).all()  # of several the smallest label
+
+
+def test_a_batch_has_the_sums_of_its_images() -> None:
+    rng = np.random.default_rng(3)
+    preds, labels = rng.integers(0, 4, (3, 40, 50)), rng.integers(0, 5, (3, 40, 50))
+    batch = tensors(preds.astype(np.uint8), np.where(labels == 4, 255, labels).astype(np.uint8))
+    whole = measure(*batch, 4, objects=True)
+    for image in range(3):
+        alone = measure(*(each[image : image + 1] for each in batch), 4, objects=True)
+        for name in ("counts", "bands", "trimap", "bf", "davis", "objects"):
+            assert torch.equal(getattr(whole, name)[image], getattr(alone, name)[0]), name
+
+
 def test_void_between_two_classes_hides_their_border_in_its_middle() -> None:
     labels = np.zeros((1, 9, 21), np.uint8)
     labels[0, :, 8:13] = 255

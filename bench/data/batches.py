@@ -10,7 +10,7 @@ from bench.data.augment import Cut, cut, finish
 from bench.data.cache import Cache, Planes, normalise
 from bench.data.chance import Draws, draw, generator
 from bench.data.crops import crop_size
-from bench.data.side_by_side import side_by_side
+from bench.side_by_side import side_by_side
 from bench.specs import AugmentationSpec, TrainSpec
 
 

@@ -1,7 +1,9 @@
 """All sums of one batch in one call, void filled once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from bench.metrics.boundary import area_and_band_sums, boundary_width
@@ -9,6 +11,7 @@ from bench.metrics.contour import inner_contour_sums, pair_contour_sums
 from bench.metrics.objects import object_sums
 from bench.metrics.trimap import distance_sums
 from bench.metrics.void import fill_void
+from bench.side_by_side import side_by_side
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,16 @@ def measure(
         counts=counts,
         bands=bands,
         trimap=distance_sums(scene, num_classes, radius),
-        bf=inner_contour_sums(scene, num_classes) if contours else None,
-        davis=pair_contour_sums(scene, num_classes) if contours else None,
-        objects=object_sums(preds, labels, num_classes, ignore_index) if objects else None,
+        bf=_by_image(lambda part: inner_contour_sums(scene.rows(part), num_classes), labels) if contours else None,
+        davis=_by_image(lambda part: pair_contour_sums(scene.rows(part), num_classes), labels) if contours else None,
+        objects=_by_image(lambda part: object_sums(preds[part], labels[part], num_classes, ignore_index), labels)
+        if objects
+        else None,
     )
+
+
+def _by_image(sums: Callable[[slice], Tensor], labels: Tensor) -> Tensor:
+    """Sums of many small steps: on a CPU image by image, so that what they leave behind stays in a core's caches."""
+    if labels.device.type != "cpu":
+        return sums(slice(0, len(labels)))
+    return torch.cat(side_by_side(sums, len(labels)))

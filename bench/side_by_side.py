@@ -1,7 +1,7 @@
 """The samples of a batch side by side on the cores of a CPU.
 
 An operation over a whole batch splits itself between the threads, which wait for each other after every one; besides, what it
-leaves behind has left the cores' caches before the next one reads it. A sample that one thread carries from bytes to input costs
+leaves behind has left the cores' caches before the next one reads it. A sample that one thread carries from beginning to end costs
 neither, and its numbers depend on nothing but itself.
 """
 
@@ -9,16 +9,18 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from threading import Barrier
+from typing import TypeVar
 
 import torch
 
+Made = TypeVar("Made")
 
-def side_by_side(work: Callable[[slice], None], samples: int) -> None:
-    """Call ``work`` with the slice of every sample of a batch, in as many threads as torch has."""
+
+def side_by_side(work: Callable[[slice], Made], samples: int) -> list[Made]:
+    """What ``work`` returns for the slice of every sample of a batch, called in as many threads as torch has."""
     each = [slice(sample, sample + 1) for sample in range(samples)]
     threads = torch.get_num_threads()
-    for _ in map(work, each) if threads == 1 or samples == 1 else _pool(threads).map(work, each):
-        pass  # an error is raised here
+    return list(map(work, each) if threads == 1 or samples == 1 else _pool(threads).map(work, each))
 
 
 @cache
