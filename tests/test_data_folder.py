@@ -13,6 +13,7 @@ from PIL import Image
 
 from bench.cell import cell_from_json
 from bench.data import entry_named, entry_of, layouts
+from bench.data.check import check
 from bench.data.folder import decode
 from bench.data.samples import list_samples
 from bench.errors import BenchError
@@ -390,3 +391,13 @@ def test_entries_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     for odd in ("nothing", ":x", "x:"):
         with pytest.raises(BenchError):
             entry_named(odd)
+
+
+def test_half_a_pair_is_told_of_once(tmp_path: Path) -> None:
+    for name in "abcdef":
+        pair(tmp_path, name)
+    (tmp_path / "leaves/masks/b.png").unlink()
+    (tmp_path / "leaves/photos/e.jpg").unlink()
+    asked = spec()
+    found = [each for each in check(entry_of(asked), asked, tmp_path).defects if each.kind == "missing"]
+    assert sorted(each.file for each in found) == ["leaves/masks/b", "leaves/photos/e"]  # folders know no ending

@@ -16,9 +16,11 @@ def strays(listings: list[Listing], root: Path, labels_only: bool, report: Repor
     """
     samples = {sample for listing in listings for sample in listing.samples if sample.files}
     by_list = any(listing.findings.lists for listing in listings)
-    for position in range(1 if labels_only else 0, min((len(sample.files) for sample in samples), default=0)):
-        files = {sample.files[position] for sample in samples}
-        ending = _ending(sorted(file.name for file in files))
+    missing = {each.file.name for listing in listings for each in listing.findings.obstacles if each.kind == "missing"}
+    columns = list(zip(*(sample.files for sample in samples), strict=False))
+    endings = [_ending(sorted({file.name for file in files})) for files in columns]
+    told = {each.removesuffix(ending) for each in missing for ending in endings}
+    for files, ending in list(zip(map(set, columns), endings, strict=True))[1 if labels_only else 0 :]:
         known: dict[Path, set[str]] = defaultdict(set)
         for file in files:
             known[file.parent].add(file.name)
@@ -28,7 +30,7 @@ def strays(listings: list[Listing], root: Path, labels_only: bool, report: Repor
                 message = f"{len(extra)} files that no list names, {extra[0]} the first"
                 report.note("stray", "", name(folder, root), message)
             elif not by_list:
-                for each in extra:
+                for each in (each for each in extra if each.removesuffix(ending) not in told):
                     report.defect(
                         "missing", "", name(folder / each, root), "has no partner: an image without label, or the reverse"
                     )
