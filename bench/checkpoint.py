@@ -94,13 +94,18 @@ def inherit(path: Path, model: nn.Module) -> dict[str, list[str]]:
     """
     mine = model.state_dict()
     theirs: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    taken = {name: value for name, value in theirs.items() if name in mine and mine[name].shape == value.shape}
+    taken = shared(theirs, mine)
     model.load_state_dict(taken, strict=False)
     return {
         "taken": list(taken),
         "initialised": [name for name in mine if name not in taken],
         "left": [name for name in theirs if name not in taken],
     }
+
+
+def shared(theirs: Mapping[str, Tensor], mine: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What of one state dict another can take over: tensors of the same name and shape."""
+    return {name: value for name, value in theirs.items() if name in mine and mine[name].shape == value.shape}
 
 
 def finish(folder: Path) -> None:

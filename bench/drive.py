@@ -23,6 +23,7 @@ from bench.registry import load
 from bench.runners import RUNNERS
 from bench.runners.local import preflight
 from bench.store import Store, split_key
+from bench.yamlfile import read_yaml
 
 HOPELESS = ("diverged", "oom")
 """Failures that the same cell on the same machine would repeat: run again only when asked to."""
@@ -105,7 +106,7 @@ def drive(
         return {}
     store.writable()
     check(plan.cells)
-    devices = _devices(options, preflight([Job(cell, store.root, {}) for cell in todo]))
+    devices = _devices(options, preflight([Job(cell, store.root, {}) for cell in todo], _lines(source)))
     jobs = [_job(cell, plan, store, options, view) for cell in todo]
     for cell in todo:
         (store.folder(cell.id) / "failed.json").unlink(missing_ok=True)
@@ -127,6 +128,11 @@ def drive(
     finally:
         mirror.end()
     return outcome
+
+
+def _lines(source: Path) -> Callable[[str], str]:
+    """Where in its file a suite names a model."""
+    return lambda label: read_yaml(source).place(("models", label))
 
 
 def _devices(options: Options, there: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""From a suite to its cells: product, minus `exclude`, plus `include`, then `overrides`."""
+"""From a suite to its cells: product, minus `exclude`, plus `include`, then `overrides`, and what these start from."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -59,7 +59,12 @@ def expand(suite: Suite) -> list[Cell]:
     unique = {json.dumps(values, sort_keys=True): values for values in combinations}
     if not unique:
         raise BenchError(f"{suite.place(('exclude',))}: exclude leaves no cell; take an entry out")
-    return link([build.cell(values) for values in unique.values()], lambda label: suite.place(("models", label, "init_from")))
+    return link(
+        [build.cell(values) for values in unique.values()],
+        [*suite.models, *(name for name in MODELS if name not in suite.models)],
+        build.like,
+        lambda label: suite.place(("models", label, "init_from")),
+    )
 
 
 def known_datasets(suite: Suite) -> None:
@@ -196,6 +201,13 @@ class _Builder:
             seed=values["seed"],
             axes=tuple(axes.items()),
             **{**specs, "dataset": with_roles(self.suite, specs["dataset"], ("datasets", values["dataset"]))},
+        )
+
+    def like(self, cell: Cell, model: str) -> Cell:
+        """The cell of another model that agrees with this one in everything else."""
+        named = (model, cell.dataset_label, cell.augmentation_label, cell.fraction, cell.seed)
+        return self.cell(
+            {**dict(zip(("model", "dataset", "augmentation", "fraction", "seed"), named, strict=True)), **dict(cell.axes)}
         )
 
     def block(self, root: str, label: str) -> Any:

@@ -55,6 +55,8 @@ def describe(path: KeyPath, items: list[dict[str, Any]], data: Any, root: type[B
     if kind == "missing":
         return f"{name}: missing. Add `{path[-1]}:` here."
     if kind in ("union_tag_invalid", "union_tag_not_found"):
+        if isinstance(item["input"], str):
+            return f"{name}: given {item['input']!r}, expected a block: write {{name: {item['input']}}}"
         given = item["input"].get("name") if isinstance(item["input"], dict) else item["input"]
         if given is None:
             return f"{name}: missing `name:`, one of {', '.join(MODELS)}"
@@ -69,6 +71,8 @@ def describe(path: KeyPath, items: list[dict[str, Any]], data: Any, root: type[B
         return f"{name}: the key {path[-1] if path else item['input']!r} is not text; put it in quotes"
     if kind == "too_short" and path[:1] == ("matrix",):
         return f"{name}: the axis is empty; give it at least one value or leave it out"
+    if kind == "too_short" and path[-1:] == ("when",):
+        return f"{name}: is empty; say which rows it is for, such as {{model: fcn8s}}"
     if kind == "value_error":
         return f"{name}: {item['msg'].removeprefix('Value error, ')}" if name else item["msg"].removeprefix("Value error, ")
     wanted = " or ".join(dict.fromkeys(_plain(each["msg"]) for each in items))

@@ -1,6 +1,6 @@
-"""Which cell starts from which: `init_from` of a model, resolved to cells of the same suite."""
+"""Which cell starts from which: `init_from` of a model, resolved to cells of the suite, planned where its matrix lacks them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
@@ -8,13 +8,13 @@ from bench.cell import Cell
 from bench.errors import BenchError, nearest
 
 
-def link(cells: list[Cell], place: Callable[[str], str]) -> list[Cell]:
-    """The same cells, each with the cell it starts from: that model's, on the same data, augmentation, share, axes and seed.
+def link(cells: list[Cell], models: Collection[str], like: Callable[[Cell, str], Cell], place: Callable[[str], str]) -> list[Cell]:
+    """These cells, each with the cell it starts from: that model's, on the same data, augmentation, share, axes and seed.
 
-    ``place`` is ``file:line`` of a model's `init_from`. Raises BenchError for a model that the suite does not have or does not
-    train on that data, and for models that start from each other.
+    A start that is not among them comes before them: ``like(cell, model)`` makes it, of one of the suite's ``models``. ``place``
+    is ``file:line`` of a model's `init_from`. Raises BenchError for a model that the suite does not have or that can share
+    nothing, and for models that start from each other.
     """
-    models = dict.fromkeys(cell.model_label for cell in cells)
     known = {_key(cell, cell.model_label): cell for cell in cells}
     linked: dict[tuple[Any, ...], Cell] = {}
 
@@ -28,14 +28,16 @@ def link(cells: list[Cell], place: Callable[[str], str]) -> list[Cell]:
             raise BenchError(f"{where} closes a circle: {circle}. One of them must start from nothing.")
         if wanted not in models:
             others = [model for model in models if model != cell.model_label]
-            hint = f"{nearest(wanted, others)} It has {', '.join(models)}; a start is trained as well and must be among them."
-            raise BenchError(f"{where} is no model of this matrix.{hint}")
-        if _key(cell, wanted) not in known:
-            raise BenchError(f"{where} has no cell like {cell.label}, which would start from it. Add it below `include:`.")
-        start = resolve(known[_key(cell, wanted)], (*trail, cell.model_label))
+            raise BenchError(f"{where} is no model of this suite.{nearest(wanted, others)} It has {', '.join(models)}.")
+        first = known.get(_key(cell, wanted)) or like(cell, wanted)
+        families = {first.model.name, cell.model.name}
+        if len(families) > 1 and not any(":" in family for family in families):
+            raise BenchError(f"{where} is a {first.model.name}, of which a {cell.model.name} can take over nothing; leave it out.")
+        start = resolve(first, (*trail, cell.model_label))
         return linked.setdefault(key, replace(cell, start=start))
 
-    return [resolve(cell, ()) for cell in cells]
+    found = [resolve(cell, ()) for cell in cells]
+    return [*(cell for key, cell in linked.items() if key not in known), *found]
 
 
 def ancestors(cell: Cell) -> list[Cell]:

@@ -5,12 +5,15 @@ imports none of what it names, and so listing and planning never pay for torch.
 """
 
 import os
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
-from bench.errors import unknown
+from bench.errors import BenchError, unknown
 
 Entry = TypeVar("Entry")
 PERMITTED = "BENCH_ALLOW_PLUGINS"
@@ -89,6 +92,23 @@ def permit(names: Iterable[str]) -> None:
 def permitted(name: str) -> bool:
     """Whether the user has allowed this code to run: by name, or all of it with 1."""
     return not {"1", name}.isdisjoint(os.environ.get(PERMITTED, "").split(","))
+
+
+def own_module(kind: str, name: str) -> ModuleType:
+    """Import the module of the user's own that ``module:NAME`` names: the one place where code of that kind comes in.
+
+    It is looked for in the installed packages and in the current folder. Raises BenchError for code that the user has not allowed,
+    and whatever the module raises.
+    """
+    if not permitted(name):
+        raise BenchError(
+            f"{kind} {name!r} is code, which would run with your rights. `bench trust SUITE` allows what a suite names until the "
+            f"file changes; {PERMITTED}=1, or --allow-plugins of `bench run`, allows it once."
+        )
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)  # last, so that nothing installed is shadowed
+    return import_module(name.partition(":")[0])
 
 
 def load(target: str) -> Callable[..., Any]:

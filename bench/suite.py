@@ -109,9 +109,10 @@ def load_suite(path: Path, settings: list[str] | None = None) -> Suite:
 def build_suite(document: Document, settings: list[str]) -> Suite:
     """The suite that a mapping says, with settings applied; raises BenchError as `load_suite` does."""
     data = dict(document.data)
-    for setting in settings:
-        _apply(data, setting)
-    document = Document(document.path, data, document.lines)
+    # Whole blocks first: `overrides=[]` empties the file's, and not what another --set has added.
+    ordered = sorted(settings, key=lambda setting: "." in setting.partition("=")[0])
+    said = frozenset(path for setting in ordered if (path := _apply(data, setting)))
+    document = Document(document.path, data, document.lines, said)
     try:
         suite = Suite.model_validate(data)
     except ValidationError as error:
@@ -120,8 +121,11 @@ def build_suite(document: Document, settings: list[str]) -> Suite:
     return suite
 
 
-def _apply(data: dict[str, Any], setting: str) -> None:
-    """Put one ``path=value`` into raw suite data: cell fields as a last override, the suite's own fields in place."""
+def _apply(data: dict[str, Any], setting: str) -> KeyPath:
+    """Put one ``path=value`` into raw suite data: cell fields as a last override, the suite's own fields in place.
+
+    Returns the key path that no longer says what stands in the file, () for none.
+    """
     path, value = parse_setting(setting, "path=value", "train.steps=200")
     root, _, rest = path.partition(".")
     if rest and root == "eval" and "matrix" not in data:  # nothing but rules of scoring, and no cells to override
@@ -132,8 +136,10 @@ def _apply(data: dict[str, Any], setting: str) -> None:
     elif rest and root == "matrix":
         matrix = data.get("matrix")
         data["matrix"] = {**(matrix if isinstance(matrix, dict) else {}), rest: value}
-    elif not rest and root in ("name", "title", "profile"):
+        return ("matrix", rest)
+    elif not rest and root in WHOLE:
         data[root] = value
+        return (root,)
     else:
         hint = ""
         if root in ("models", "datasets", "augmentations") and rest:
@@ -143,10 +149,13 @@ def _apply(data: dict[str, Any], setting: str) -> None:
             hint = f" {field} sets it in all cells; of one block alone: {one}, or edit the file."
         roots = ", ".join(CELL_ROOTS)
         raise BenchError(
-            f"--set {setting}: unknown field {path!r}.{hint} A field begins with {roots} or matrix, or is name or title."
+            f"--set {setting}: unknown field {path!r}.{hint} A field begins with {roots} or matrix, or is {', '.join(WHOLE)}."
         )
+    return ()
 
 
+WHOLE = ("name", "title", "profile", "include", "exclude", "overrides", "expected")
+"""Blocks that --set replaces as they are."""
 CELL_ROOTS = ("train", "eval", "profile", "model", "dataset", "augmentation")
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from bench.cell import Cell
 from bench.errors import BenchError
-from bench.registry import permit
+from bench.registry import permit, permitted
 from bench.specs import PluginSpec
 from bench.store import read_json, write_json
 from bench.suite import Suite, load_suite
@@ -52,10 +53,7 @@ def revoke(suite: Path) -> bool:
 def read_suite(path: Path, settings: list[str] | None = None) -> Suite:
     """`load_suite`, with the data sets of the user's own permitted that a suite on the list names in its text."""
     suite = load_suite(path, settings)
-    named = _datasets(suite)
-    if named and _hash(path) in _trusted():
-        text = path.read_text(encoding="utf-8")
-        permit(name for name in named if name in text)
+    _permit_trusted(_datasets(suite), path)
     return suite
 
 
@@ -75,28 +73,36 @@ def _listed(value: Any) -> list[Any]:
 
 
 def check_plugins(cells: Iterable[Cell], suite: Path, *, allowed: bool) -> None:
-    """Raise BenchError when code would run that the user has not allowed.
+    """Permit the code of these cells' models, where it is ``allowed`` or the suite trusted; else raise BenchError before it is met.
 
-    Trust covers what the file itself names: a function that came with ``--set`` is not part of it.
+    Code that nobody permitted is refused where it would be imported as well, by `bench.registry.own_module`.
     """
     named = plugins(cell.model for cell in cells)
-    if not named or allowed:
+    if allowed:
+        permit(named)
+    _permit_trusted([name for name in named if not permitted(name)], suite)
+    refused = [name for name in named if not permitted(name)]
+    if not refused:
         return
-    if _hash(suite) in _trusted():
-        text = suite.read_text(encoding="utf-8")
-        named = [name for name in named if name not in text]
-        if not named:
-            return
     raise BenchError(
-        f"{', '.join(named)}: this is code, which would run with your rights, and {suite} is not on your trust list as it is now. "
-        f"--allow-plugins allows it once, `bench trust {suite}` until the file changes."
+        f"{', '.join(refused)}: this is code, which would run with your rights, and {suite} is not on your trust list as it is "
+        f"now. --allow-plugins allows it once, `bench trust {suite}` until the file changes."
     )
 
 
 def check_spec(spec: Any, *, allowed: bool) -> None:
     """The same for one model named on the command line, which no list can trust."""
-    if plugins([spec]) and not allowed:
+    if allowed:
+        permit(plugins([spec]))
+    elif any(not permitted(name) for name in plugins([spec])):
         raise BenchError(f"{spec.name}: this is code, which would run with your rights. Allow it with --allow-plugins.")
+
+
+def _permit_trusted(names: list[str], suite: Path) -> None:
+    """Permit what a suite on the list names in its text: trust does not cover what came with ``--set``."""
+    if names and _hash(suite) in _trusted():
+        text = suite.read_text(encoding="utf-8")
+        permit(name for name in names if re.search(rf"(?<![\w.:]){re.escape(name)}(?![\w.:])", text))
 
 
 def _trusted() -> dict[str, dict[str, str]]:

@@ -22,9 +22,14 @@ class Document:
     path: Path
     data: Any
     lines: dict[KeyPath, int] = field(default_factory=dict)
+    said: frozenset[KeyPath] = frozenset()
+    """What the command line said with --set in the place of the file."""
 
     def place(self, path: KeyPath) -> str:
         """``file:line`` of a key path, or of its nearest parent that stands in the file."""
+        for depth in range(len(path)):
+            if path[: depth + 1] in self.said:
+                return f"--set {'.'.join(map(str, path[: depth + 1]))}"
         while path and path not in self.lines:
             path = path[:-1]
         return f"{self.path}:{self.lines.get(path, 1)}"

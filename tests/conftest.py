@@ -10,6 +10,12 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
+@pytest.fixture(autouse=True)
+def nothing_permitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code of users' own that one test permits is not permitted in the next."""
+    monkeypatch.delenv("BENCH_ALLOW_PLUGINS", raising=False)
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the checkout."""

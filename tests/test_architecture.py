@@ -50,7 +50,7 @@ FLOORS = [
         "bench.side_by_side",
     ],
     ["bench.train", "bench.evaluate", "bench.profiler", "bench.summary", "bench.ceilings.*"],
-    ["bench.plan", "bench.smoke", "bench.experiment", "bench.external"],
+    ["bench.plan", "bench.smoke", "bench.preflight", "bench.experiment", "bench.external"],
     [
         "bench.runners",
         "bench.runners.*",

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from bench.checkpoint import TrainState
 from bench.data.augment import augment
 from bench.data.border import border_file, border_term, object_ids
 from bench.data.cache import open_cache
@@ -14,7 +15,9 @@ from bench.data.chance import draw
 from bench.data.prepare import prepare, prepare_border
 from bench.errors import BenchError
 from bench.losses import segmentation_loss
-from bench.specs import AugmentationSpec, BorderSpec
+from bench.models import build_model
+from bench.specs import AugmentationSpec, BorderSpec, TrainSpec, UnetSpec
+from bench.train import build_optimizer, train
 from tests.made import ENTRY, SAMPLES, SIZES, SPEC, made
 
 
@@ -107,6 +110,40 @@ def test_the_loss_adds_pixel_weights_to_those_of_the_classes(weights: torch.Tens
         total += (1 - smoothing) * each[label] * cost[label] + smoothing * (each * cost).sum() / 3
         norm += each[label]
     assert got.item() == pytest.approx((total / norm).item(), rel=1e-5)
+
+
+def test_a_valid_net_is_trained_on_weights_that_lie_where_its_labels_do() -> None:
+    """The loss that a training logs, against numpy: logits, labels and terms of the part of the image that has logits."""
+    torch.manual_seed(0)
+    model = build_model(UnetSpec(name="unet", width=2, depth=1, padding="valid", norm="none"), 3)
+    chance = np.random.default_rng(0)
+    images = torch.from_numpy(chance.normal(size=(2, 3, 26, 31)).astype(np.float32))
+    labels, term = chance.choice(np.array([0, 1, 2, 255]), (2, 26, 31)), chance.random((2, 26, 31))
+    with torch.no_grad():
+        logits = model(images).double().numpy()
+    margin = (26 - logits.shape[2]) // 2
+    assert logits.shape == (2, 3, 26 - 2 * margin, 31 - 2 * margin) and margin == 8
+    total = weight = 0.0
+    for b, y, x in np.ndindex(2, *logits.shape[2:]):
+        label, scores = labels[b, y + margin, x + margin], logits[b, :, y, x]
+        if label != 255:
+            each = 1 + 7 * term[b, y + margin, x + margin]
+            total += each * (np.log(np.exp(scores).sum()) - scores[label])
+            weight += each
+    spec = TrainSpec(steps=1, batch=2, border_weights=BorderSpec(objects=["a"], w0=7))
+    lines: list[dict[str, float]] = []
+    train(
+        TrainState(model, build_optimizer(model, spec)),
+        lambda _: (images, torch.from_numpy(labels).to(torch.uint8), torch.from_numpy(term)),
+        spec,
+        seed=0,
+        log=lines.append,
+        validate=None,
+        save=lambda _: None,
+        should_save=lambda: False,
+        should_stop=lambda: False,
+    )
+    assert lines[0]["loss"] == pytest.approx(total / weight, rel=1e-5)
 
 
 @pytest.mark.data

@@ -14,11 +14,15 @@ from torch import nn
 from typer.testing import CliRunner
 
 from bench.cli.app import app
+from bench.cli.inspect_text import summary_lines
 from bench.errors import BenchError
+from bench.models import build_model
 from bench.models.classifiers import build_classifier
 from bench.models.drawing import spread
 from bench.models.effective import LEVEL, effective_field
 from bench.models.heat import heat_map
+from bench.models.inspection import inspect_model
+from bench.specs import UnetSpec
 
 
 def invoke(*arguments):
@@ -70,6 +74,10 @@ def test_a_suites_model_by_its_label(tiny_suite):
         (("vgg61",), "Did you mean 'vgg19'"),
         (("vgg16", "--size", "10", "10"), "leaves nothing of an image of 10x10"),
         (("vgg16", "--size", "0", "10"), "sides are at least 1"),
+        (("vgg16", "--size", "10", "10000000"), "at most 32768 px"),
+        (("alexnet", "--size", "32768", "32768", "--effective"), "GiB of activations"),
+        (("fcn", "--set", "backbone=small", "--set", "width=32768"), "more than this machine's memory holds"),
+        (("../nosuch.yaml:f16",), r"^\.\./nosuch\.yaml: no such file"),
         (("vgg16", "--set", "stride=8"), "has no fields"),
         (("fcn", "--set", "strid=8"), "Did you mean 'stride'"),
         (("fcn", "--set", "stride"), "expected field=value"),
@@ -85,6 +93,36 @@ def test_a_suites_model_by_its_label(tiny_suite):
 def test_mistakes_are_told(arguments, message):
     with pytest.raises(BenchError, match=message):
         invoke("inspect", *arguments)
+
+
+@pytest.mark.parametrize(("depth", "stride"), [(2, 1), (3, 1), (4, 1), (5, 1), (3, 4)])
+def test_the_smallest_input_is_the_smallest_that_runs(depth, stride):
+    """Upward from 1 px, for real: the first side that gives scores."""
+    options = [word for field in (f"depth={depth}", f"stride={stride}", "width=1", "padding=valid") for word in ("--set", field)]
+    summary = json.loads(invoke("inspect", "unet", *options, "--size", "400", "410", "--json").stdout)["summary"]
+    model = build_model(UnetSpec(name="unet", width=1, depth=depth, stride=stride, padding="valid"), 21).eval()
+
+    def runs(side):
+        try:
+            return model(torch.zeros(1, 3, side, 400)).numel() > 0
+        except BenchError:
+            return False
+
+    assert summary["smallest_input_px"] == next(side for side in range(1, 401) if runs(side))
+
+
+def test_the_smallest_input_of_any_module_is_found_by_trying():
+    """The last layer needs 3 units, so the up-convolution 2, the pooling 4, and the first layer 6 px."""
+    model = nn.Sequential(nn.Conv2d(3, 1, 3), nn.MaxPool2d(2), nn.ConvTranspose2d(1, 1, 2, 2), nn.Conv2d(1, 1, 3))
+    assert inspect_model(model, (32, 40))["summary"]["smallest_input_px"] == 6
+
+
+def test_a_stretched_grid_is_named_so():
+    """13 units of 8 px stand for 104 px; brought to 97 px, a pixel of the scores stands for 104/97 of the image's."""
+    model = nn.Sequential(nn.Conv2d(3, 2, 3, 8, padding=1), nn.Upsample((97, 64), mode="bilinear"))
+    lines = [dict(summary_lines({**inspect_model(model, size), "model": ""})) for size in ((97, 64), (776, 64))]
+    assert f"stride {104 / 97:.6g}x1 (the scores are stretched: a grid does not divide this size)" in lines[0]["input -> output"]
+    assert "stretched" not in lines[1]["input -> output"]
 
 
 @pytest.mark.slow
@@ -210,6 +248,9 @@ def test_the_command_draws_it(weights, photograph, tmp_path):
     [
         (("--class", "tabbi"), "Did you mean 'tabby'"),
         (("--class", "1000"), "numbered 0 to 999"),
+        (("--class", "dog"), "These have it in their names: Maltese dog"),
+        (("--class", "7", "--side", "100000000"), "choose a smaller side"),
+        (("--class", "7", "--out", "."), "that is a folder"),
         (("--class", "7", "--side", "100"), "wants at least 224x224"),
         (("--class", "7", "--weights", "nowhere.pth"), "no such file"),
         (("--class", "7", "--out", "nowhere/out.png"), "no folder nowhere"),
@@ -218,6 +259,29 @@ def test_the_command_draws_it(weights, photograph, tmp_path):
 def test_mistakes_about_heat_maps_are_told(photograph, arguments, message):
     with pytest.raises(BenchError, match=message):
         invoke("heatmap", "squeezenet1_1", photograph, *arguments)
+
+
+def test_without_weights_the_option_is_named(photograph, monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+
+    def refuse(*_, **__):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
+    with pytest.raises(BenchError, match=r"no route to host.*name a state dict of your own with --weights FILE"):
+        invoke("heatmap", "squeezenet1_1", photograph, "--class", "7")
+
+
+def test_weights_that_give_no_numbers_draw_nothing(weights, photograph, tmp_path):
+    state = torch.load(weights, weights_only=True)
+    state["classifier.1.bias"][3] = float("nan")
+    torch.save(state, tmp_path / "nan.pth")
+    with pytest.raises(BenchError, match=r"nan\.pth: with these weights squeezenet1_1 gives no numbers"):
+        invoke(
+            "heatmap", "squeezenet1_1", photograph, "--class", "7", "--weights", tmp_path / "nan.pth", "--out", tmp_path / "x.png"
+        )
+    assert not (tmp_path / "x.png").exists()
 
 
 def test_what_is_no_image_and_what_are_no_weights(tmp_path, photograph):

@@ -65,18 +65,26 @@ def test_the_id_of_a_training_holds_what_it_starts_from(tmp_path: Path) -> None:
     [
         (
             STAGED.replace("init_from: a", "init_from: aa"),
-            "/x.yaml:3: init_from: 'aa' is no model of this matrix. Did",
+            "/x.yaml:3: init_from: 'aa' is no model of this suite. Did you mean 'a'? It has a, b, c, fcn",
         ),
-        (STAGED.replace("[c, a, b]", "[c, b]"), "/x.yaml:3: init_from: 'a' is no model of this matrix."),
+        (STAGED.replace("a: {name: fcn, backbone: small, stride: 32}", "a: {name: unet}"), "/x.yaml:3: init_from: 'a' is a unet"),
         (STAGED.replace("stride: 32", "stride: 32, init_from: c"), "init_from: 'c' closes a circle: "),
         (STAGED.replace("init_from: a", "init_from: b"), "/x.yaml:3: init_from: 'b' closes a circle: b from b"),
-        (STAGED + "exclude: [{model: a, seed: 1}]\n", "/x.yaml:3: init_from: 'a' has no cell like b · phantom · seed 1"),
     ],
 )
 def test_a_start_that_cannot_be_is_told_with_its_line(tmp_path: Path, text: str, expected: str) -> None:
     with pytest.raises(BenchError) as caught:
         cells(tmp_path, text)
     assert expected in str(caught.value).replace(str(tmp_path), "")
+
+
+@pytest.mark.parametrize("settings", [["matrix.model=[c]"], ["exclude=[{model: [a, b]}]"]])
+def test_starts_that_the_matrix_lacks_are_planned_before_what_needs_them(tmp_path: Path, settings: list[str]) -> None:
+    text = STAGED + "overrides: [{when: {model: a}, set: {train.steps: 77}}]\n"
+    whole, narrow = cells(tmp_path, text), cells(tmp_path, text, *settings)
+    assert list(narrow) == [("a", 0), ("b", 0), ("a", 1), ("b", 1), ("c", 0), ("c", 1)]
+    assert {key: cell.id for key, cell in narrow.items()} == {key: cell.id for key, cell in whole.items()}
+    assert list(cells(tmp_path, text, "matrix.model=[a]")) == [("a", 0), ("a", 1)], "what nothing starts from is not added"
 
 
 def test_a_plan_says_what_a_cell_waits_for(tmp_path: Path) -> None:

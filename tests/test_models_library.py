@@ -15,6 +15,7 @@ from bench.models.plugin import build as build_plugin
 from bench.models.reach import reach
 from bench.models.shapes import run_on_shapes
 from bench.models.walk import walk
+from bench.registry import PERMITTED, permit
 from bench.specs import PluginSpec, SmpSpec, TorchvisionSpec
 from tests.conftest import exhaustive
 from tests.test_models_trace import by_autograd
@@ -209,6 +210,29 @@ def fails(num_classes):
 
 def nothing(num_classes):
     return 3
+
+class Bare(nn.Module):
+    def __init__(self, num_classes):
+        super().__init__()
+
+    def forward(self, x):
+        return x
+
+class Text(Valid):
+    margin, output_stride = 4, "x"
+
+class NoMargin(Valid):
+    margin, output_stride = None, 1
+
+class OtherMargin(Valid):
+    margin, output_stride = 3, 1
+
+class Leaves(Own):
+    def forward(self, x):
+        raise SystemExit(0)
+
+def leaves(num_classes):
+    raise SystemExit(0)
 """
 
 
@@ -216,6 +240,7 @@ def nothing(num_classes):
 def plugged(tmp_path, monkeypatch):
     (tmp_path / "plugged_models.py").write_text(PLUGIN, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv(PERMITTED, "1")
     yield lambda name, **options: build_plugin(PluginSpec(name=f"plugged_models:{name}", options=options), 3)
     sys.modules.pop("plugged_models", None)
 
@@ -234,6 +259,12 @@ def test_a_users_model_is_fitted(plugged):
         ("stridden", "Did you mean 'strided'"),
         ("fails", "KeyError: 'oops'"),
         ("nothing", "returned a int"),
+        ("Bare", "without a parameter to train"),
+        ("Text", "output_stride is 'x', expected a whole number of pixels from 1"),
+        ("NoMargin", "margin is None, expected a whole number of pixels from 0"),
+        ("OtherMargin", r"gives \(1, 3, 95, 129\) for an image of 103x137 px, expected \(1, 3, 97, 131\)"),
+        ("leaves", "leaves failed: SystemExit: 0"),
+        ("Leaves", "a run on shapes failed: SystemExit: 0"),
     ],
 )
 def test_what_is_wrong_with_a_users_model_is_told(plugged, name, message):
@@ -241,6 +272,19 @@ def test_what_is_wrong_with_a_users_model_is_told(plugged, name, message):
         plugged(name)
 
 
-def test_a_module_that_is_nowhere_is_told():
+def test_code_that_nobody_permitted_is_not_imported(tmp_path, monkeypatch):
+    (tmp_path / "never.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(BenchError, match="model 'never:build' is code, which would run with your rights"):
+        build_plugin(PluginSpec(name="never:build"), 3)
+    assert not (tmp_path / "ran").exists()
+    permit(["never:build"])
+    with pytest.raises(BenchError, match="never has no function 'build'"):
+        build_plugin(PluginSpec(name="never:build"), 3)
+    assert (tmp_path / "ran").exists()
+
+
+def test_a_module_that_is_nowhere_is_told(monkeypatch):
+    monkeypatch.setenv(PERMITTED, "1")
     with pytest.raises(BenchError, match="no module 'nowhere'"):
         build_plugin(PluginSpec(name="nowhere.at.all:build"), 3)

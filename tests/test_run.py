@@ -189,7 +189,10 @@ def test_a_cell_whose_start_fails_fails_with_its_cause(bench: Bench, tmp_path: P
     store = Store(tmp_path / "runs")
     failures = [store.failure(path.parent.name) for path in store.root.glob("cells/*/failed.json")]
     assert [failure.cause for failure in failures if failure] == ["diverged"] * 3
-    assert "it starts from fcn16s · small · seed 0, which failed: it starts from fcn32s" in done.stderr
+    assert (
+        "it starts from fcn16s · small · seed 0, which has not been trained, since fcn32s · small · seed 0 failed: the loss"
+        in done.stderr
+    )
     assert "start" not in bench("run", "staged.yaml", "--tracking", "off", code=3).stderr.replace("it starts", "")
     verdicts = {row["model"]: row["miou_verdict"] for row in json.loads(bench("leaderboard", "staged.yaml", "--json").stdout)}
     assert verdicts == {"fcn32s": "not run", "fcn16s": None, "fcn8s": "not run"}

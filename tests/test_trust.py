@@ -53,6 +53,13 @@ def test_trust_ends_with_what_the_file_names(suite):
         check(suite, ["matrix.model=[mine]", "model.name=other:build"])
 
 
+def test_trust_is_of_whole_names(suite):
+    trust(suite)
+    for part in ("models:build", "no_such_package.models:buil", "no_such_package.models:build_more"):
+        with pytest.raises(BenchError, match="this is code"):
+            check(suite, ["matrix.model=[mine]", f"model.name={part}"])
+
+
 def test_trust_can_be_taken_back(suite):
     trust(suite)
     suite.write_text(SUITE + "#\n", encoding="utf-8")

@@ -35,6 +35,8 @@ def heatmap(
     place = out or Path(f"{image.stem}.heatmap.png")  # never among the files of a data set
     if not place.parent.is_dir():
         raise BenchError(f"--out {place}: there is no folder {place.parent}")
+    if place.is_dir():
+        raise BenchError(f"--out {place}: that is a folder; name a file, such as {place / f'{image.stem}.heatmap.png'}")
     pixels = _read(image, side)
     if any(given < least for given, least in zip(pixels.shape[:2], facts["size"], strict=True)):
         raise BenchError(
@@ -70,7 +72,9 @@ def _class(given: str, names: list[str]) -> int:
         return int(given)
     places = {name.lower(): index for index, name in enumerate(names)}
     if given.lower() not in places:
-        raise BenchError(f"--class {given}: no such class of ImageNet.{nearest(given, names)}")
+        holding = [name for name in names if given.lower() in name.lower()][:5]
+        hint = f" These have it in their names: {', '.join(holding)}." if holding else nearest(given, names)
+        raise BenchError(f"--class {given}: no such class of ImageNet.{hint} A number from 0 to {len(names) - 1} will do as well.")
     return places[given.lower()]
 
 
@@ -84,7 +88,8 @@ def _read(path: Path, side: int | None) -> np.ndarray:
         raise BenchError(f"{path}: cannot be read as an image: {error}") from error
     if side:
         factor = side / min(photograph.size)
-        photograph = photograph.resize(
-            (round(photograph.width * factor), round(photograph.height * factor)), Image.Resampling.BICUBIC
-        )
+        width, height = (round(each * factor) for each in photograph.size)
+        if Image.MAX_IMAGE_PIXELS and width * height > Image.MAX_IMAGE_PIXELS:  # as for what is read
+            raise BenchError(f"--side {side}: {height}x{width} px are more than {Image.MAX_IMAGE_PIXELS:,}; choose a smaller side")
+        photograph = photograph.resize((width, height), Image.Resampling.BICUBIC)
     return np.asarray(photograph)

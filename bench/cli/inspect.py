@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from typer.core import TyperCommand
 
 from bench.cli.inspect_text import show
-from bench.cli.options import JsonOption, SetOption, suite_path
+from bench.cli.options import JsonOption, suite_path
 from bench.cli.printing import print_json, say
 from bench.data import DATASETS
 from bench.errors import BenchError, nearest
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 LONGEST_PX = 640
 """Side of the image on which an effective field is measured, where the theoretical one is larger."""
+MOST_PX = 32_768
+"""The longest side there is: beyond anything sensible, as in a suite."""
 CLASSES = 21
 """Classes of a segmentation model that no suite gives a data set."""
 
@@ -59,12 +61,15 @@ def inspect(
     images: Annotated[int, typer.Option("--images", min=1, help="Images of noise its gradients are averaged over.")] = 8,
     weights: Annotated[Path | None, typer.Option("--weights", help="A state dict of the model.", metavar="FILE")] = None,
     allow_plugins: Annotated[bool, typer.Option("--allow-plugins", help="Run code that the model names.")] = False,
-    settings: SetOption = [],  # noqa: B006  typer reads the default and never changes it
+    settings: Annotated[
+        list[str],
+        typer.Option("--set", help="A field of all the models named, e.g. stride=16. Repeatable.", metavar="FIELD=VALUE"),
+    ] = [],  # noqa: B006  typer reads the default and never changes it
     as_json: JsonOption = False,
 ) -> None:
     """Print a model layer by layer, found out by running it: strides, compound kernels, receptive fields, cost."""
-    if size is not None and min(size) < 1:
-        raise BenchError(f"--size {size[0]} {size[1]}: sides are at least 1")
+    if size is not None and not 1 <= min(size) <= max(size) <= MOST_PX:
+        raise BenchError(f"--size {size[0]} {size[1]}: sides are at least 1 and at most {MOST_PX} px")
     if len(models) > 1 and (picture or weights):
         raise BenchError(f"--{'picture' if picture else 'weights'}: one file is for one model, and {len(models)} are given")
     if picture is not None and not picture.parent.is_dir():
@@ -96,8 +101,14 @@ def _build(
     torch.manual_seed(0)  # an effective field is that of its weights, random ones included
     if spec is not None:
         from bench.models import build_model
+        from bench.models.shapes import host_bytes
+        from bench.models.trace import count_parameters
         from bench.models.weights import load_file
 
+        with torch.device("meta"):  # where the widest net costs nothing
+            count = count_parameters(build_model(spec, num_classes))
+        if 4 * count > host_bytes():
+            raise BenchError(f"{name}: its {count:,} parameters are more than this machine's memory holds; choose a smaller one")
         built = build_model(spec, num_classes)
         if weights:
             load_file(built, weights)
@@ -151,7 +162,7 @@ def _suite(name: str) -> Path | None:
         path = suite_path(name)
     except BenchError:
         return None
-    return path if path.exists() else None
+    return path if path.exists() or path.suffix in (".yaml", ".yml") else None  # an absent file is told of when it is read
 
 
 def _from_suite(suite: Suite, label: str, allowed: bool) -> tuple[Any, int]:
@@ -183,6 +194,7 @@ def _effective(
     """Measure the effective field on an image that shows the whole theoretical one, if that is not too large."""
     from bench.models.effective import LEVEL, effective_field
     from bench.models.effective_picture import draw
+    from bench.models.shapes import host_bytes
 
     summary = facts["summary"]
     field = summary["receptive_field_px"]
@@ -190,6 +202,11 @@ def _effective(
     step = 2 * summary["output_stride"]
     side = max(min(LONGEST_PX, wanted + step), summary["height_px"])
     given = size or (side, side)
+    if size and summary["activation_bytes"] > host_bytes():
+        raise BenchError(
+            f"--size {size[0]} {size[1]}: measuring takes {summary['activation_bytes'] / 2**30:,.0f} GiB of activations, and this "
+            f"machine has {host_bytes() / 2**30:,.0f} GiB. Choose a smaller one, or leave --size out."
+        )
     found = effective_field(model, given, images=images)
     facts_ = {
         "side_px": round(found.side_px, 1),

@@ -71,9 +71,15 @@ def _field(facts: dict[str, Any]) -> str:
         text = f"{short(field)}, padding {short(facts['padding_px'])}"
     else:
         text = f"up to {short(field)}, by position"
-    return f"stride {short(stride)}; receptive field {text}{sizes}"
+    whole = all(isinstance(each, int) for each in (stride if isinstance(stride, list) else [stride]))
+    stretched = "" if whole else " (the scores are stretched: a grid does not divide this size)"
+    return f"stride {short(stride)}{stretched}; receptive field {text}{sizes}"
 
 
 def short(value: Any) -> Any:
-    """A value for a table: pairs with an x between them, nothing as a dash."""
-    return "–" if value is None else "x".join(map(str, value)) if isinstance(value, list) else value
+    """A value for a table: pairs with an x between them, nothing as a dash, fractions with six digits."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return "x".join(str(short(each)) for each in value)
+    return "–" if value is None else value

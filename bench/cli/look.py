@@ -68,13 +68,16 @@ def status(
 def why(
     cell: Annotated[str, typer.Argument(help="Beginning of a cell's id.")],
     other: Annotated[str | None, typer.Argument(help="Another cell's. Unset: the most similar one in the store.")] = None,
+    start: Annotated[bool, typer.Option("--start", help="Compare with the cell it starts from (init_from).")] = False,
     as_json: JsonOption = False,
     store: StoreOption = STORE,
 ) -> None:
     """Say which fields make two cells different, and so which of training, scoring and profile they share."""
     place = Store(store)
     one = place.cell(place.find(cell))
-    two = place.cell(place.find(other)) if other else _most_similar(place, one)
+    if start and other:
+        raise BenchError(f"--start: {other} is given as well; leave one of them out")
+    two = _start(one) if start else place.cell(place.find(other)) if other else _most_similar(place, one)
     rows = []
     for stage in ("train", "eval", "profile"):
         for path, mine, theirs in differences(one.parts[stage], two.parts[stage]):
@@ -87,6 +90,12 @@ def why(
         print_table([{key: value if isinstance(value, (int, float)) else str(value) for key, value in row.items()} for row in rows])
     else:
         say("Nothing that decides a number is different.")
+
+
+def _start(cell: Cell) -> Cell:
+    if cell.start is None:
+        raise BenchError(f"--start: {cell.id} ({cell.label}) starts from no other cell")
+    return cell.start
 
 
 def _most_similar(store: Store, cell: Cell) -> Cell:

@@ -1,7 +1,5 @@
 """The table of data sets. Importing it imports neither torch nor numpy."""
 
-import sys
-from importlib import import_module
 from pathlib import Path
 
 from bench.data.entries.few_classes import ISBI2012, PET
@@ -12,7 +10,7 @@ from bench.data.entries.street import CAMVID, CITYSCAPES
 from bench.data.entries.synthia import SYNTHIA, SYNTHIA_13, SYNTHIA_16, SYNTHIA_19
 from bench.data.entries.voc import SBD, VOC2012, VOC2012_SBD
 from bench.errors import BenchError
-from bench.registry import DatasetEntry, lookup, permitted
+from bench.registry import DatasetEntry, lookup, own_module
 from bench.specs import DatasetSpec, FolderSpec
 
 DATASETS: dict[str, DatasetEntry] = {
@@ -47,21 +45,13 @@ def entry_named(name: str) -> DatasetEntry:
     """
     if ":" not in name:
         return lookup("dataset", DATASETS, name)
-    if not permitted(name):
-        raise BenchError(
-            f"dataset {name!r} is code, which would run with your rights. `bench trust SUITE` allows what a suite names until the "
-            "file changes; BENCH_ALLOW_PLUGINS=1, or --allow-plugins of `bench run`, allows it once."
-        )
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)  # last, so that nothing installed is shadowed
     module, _, attribute = name.partition(":")
     try:
-        entry = getattr(import_module(module), attribute, None)
+        entry = getattr(own_module("dataset", name), attribute, None)
     except (ImportError, SyntaxError, ValueError) as error:
         raise BenchError(
             f"dataset {name!r}: the module {module!r} cannot be imported: {error}. "
-            f"It is looked for in the installed packages and in {here}."
+            f"It is looked for in the installed packages and in {Path.cwd()}."
         ) from None
     if not isinstance(entry, DatasetEntry):
         raise BenchError(

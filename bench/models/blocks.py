@@ -1,10 +1,13 @@
 """The parts that more than one model is built of."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from bench.errors import BenchError
 
 
 def double_conv(channels: int, width: int, *, norm: bool = True, padding: int = 1) -> nn.Sequential:
@@ -18,6 +21,19 @@ def _conv_relu(channels: int, width: int, norm: bool, padding: int) -> Iterator[
     if norm:
         yield nn.BatchNorm2d(width)
     yield nn.ReLU(inplace=True)
+
+
+@contextmanager
+def one_value_told(name: str, remedy: str = "") -> Iterator[None]:
+    """Raise BenchError where batch normalisation finds a single value a channel, whose deviation is none."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise BenchError(
+            f"{name} normalises over the batch where it has a single unit left: train.batch must be 2 or more{remedy}"
+        ) from error
 
 
 def he_normal(module: nn.Module) -> None:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from bench.models.blocks import he_normal, pad_to_multiple
+from bench.models.blocks import he_normal, one_value_told, pad_to_multiple
 from bench.models.fcn_paper import PaperFcn, build_paper
 from bench.models.trunks import Tap, Trunk, build_trunk
 from bench.models.upsample import Upsample
@@ -107,6 +107,7 @@ class Fcn(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Class scores for every pixel."""
         height, width = images.shape[-2:]
-        features = self.trunk(pad_to_multiple(images, self.coarsest), self.output_stride)
+        with one_value_told("an FCN over this trunk", ", or train.crop larger"):
+            features = self.trunk(pad_to_multiple(images, self.coarsest), self.output_stride)
         features[self.coarsest] = self.head(features[self.coarsest])
         return self.decoder(features)[..., :height, :width]

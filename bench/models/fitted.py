@@ -8,14 +8,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.errors import BenchError
-from bench.models.shapes import idle_parameters, run_on_shapes
+from bench.models.blocks import one_value_told
+from bench.models.shapes import REFUSALS, idle_parameters, run_on_shapes
 from bench.models.walk import walk
 
 ODD = (97, 131)
 """A size that is a multiple of nothing."""
 POWERS = (1, 2, 4, 8, 16, 32, 64, 128)
-REFUSALS = (RuntimeError, ValueError, AssertionError, TypeError, LookupError, NotImplementedError, BenchError)
-"""What networks raise for a size they do not take."""
 
 
 def build_for_real(build: Callable[[], Any]) -> Any:
@@ -52,14 +51,8 @@ class Fitted(nn.Module):
         height, width = images.shape[-2:]
         bottom, right = (max(self.least, side + -side % self.multiple) - side for side in (height, width))
         images = F.pad(images, (0, right, 0, bottom)) if bottom or right else images
-        try:
+        with one_value_told(self.name):
             made = self.network(images)
-        except ValueError as error:
-            if "more than 1 value per channel" not in str(error):
-                raise
-            raise BenchError(
-                f"{self.name} normalises over the batch what it pooled to one unit: train.batch must be 2 or more"
-            ) from error
         scores: Tensor = made[self.output] if self.output else made
         if not isinstance(scores, Tensor) or scores.shape[-2:] != images.shape[-2:]:
             # Cropping would hide it, and shift the scores.

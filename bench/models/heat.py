@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from bench.errors import BenchError
 from bench.models.classifiers import build_classifier, preprocessing
 from bench.models.convolutionalize import convolutionalize
 from bench.models.drawing import captioned, overlay, png, spread
+from bench.models.shapes import host_bytes
 from bench.models.walk import walk
-from bench.models.weights import load_file, load_weights
+from bench.models.weights import load_file, load_weights, weights_file
 
 
 @dataclass(frozen=True)
@@ -48,15 +50,23 @@ def heat_map(name: str, pixels: np.ndarray, index: int, weights: Path | None = N
     facts = preprocessing(name)
     classifier = build_classifier(name, meta=True)
     if weights is None:
-        load_weights(classifier, name)
+        load_weights(classifier, name, "name a state dict of your own with --weights FILE")
     else:
         load_file(classifier, weights)
     form = convolutionalize(classifier, facts["size"])
     image = torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255
     mean, std = (torch.tensor(facts[key])[:, None, None] for key in ("mean", "std"))
+    walked = walk(form, *pixels.shape[:2])
+    needed = 2 * 4 * max(step.channels * step.size[0] * step.size[1] for step in walked.steps)  # in and out of the widest layer
+    if needed > host_bytes():
+        raise BenchError(
+            f"{name} takes {needed / 2**30:,.0f} GiB for an image of {pixels.shape[0]}x{pixels.shape[1]} px, and this machine has "
+            f"{host_bytes() / 2**30:,.0f} GiB. Choose a smaller --side."
+        )
     with torch.inference_mode():
         values = form((image - mean)[None] / std).softmax(1)[0, index].numpy()
-    walked = walk(form, *pixels.shape[:2])
+    if not np.isfinite(values).all():
+        raise BenchError(f"{weights or weights_file(name)}: with these weights {name} gives no numbers (NaN); choose other weights")
     rows, columns = walked.rows, walked.columns
     return HeatMap(
         values,

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from bench.models.shapes import activation_bytes
-from bench.models.trace import count_flops, count_parameters, receptive_field_px
+from bench.models.trace import count_flops, count_parameters, receptive_field_px, smallest_input_px
 from bench.models.trail import Trail
 from bench.models.walk import Step, Walk, walk
 
@@ -30,6 +30,9 @@ def inspect_model(model: nn.Module, size: Sequence[int], head: Sequence[str] = (
     if not (walked.rows.exact and walked.columns.exact):
         # Interpolation gives neighbours different windows: the largest is found by following coordinates.
         summary["receptive_field_px"] = receptive_field_px(model)
+    if walked.rows.sizes is None or walked.columns.sizes is None:
+        # What pools, upsamples or crops by what it is given is no one convolution: the smallest size is found by trying.
+        summary["smallest_input_px"] = _both(*(smallest_input_px(model, size, axis) for axis in (0, 1)))
     return {
         "layers": [layer(step) for step in walked.steps],
         "trunk": _trunk(walked.steps[:trunk]) if trunk else None,

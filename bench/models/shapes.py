@@ -1,11 +1,17 @@
 """Running a model on shapes alone: on the meta device, where nothing is computed and nothing is stored."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from bench.errors import BenchError
+
+REFUSALS = (RuntimeError, ValueError, AssertionError, TypeError, LookupError, NotImplementedError, BenchError)
+"""What networks raise for a size they do not take."""
 
 
 @contextmanager
@@ -31,6 +37,15 @@ def run_on_shapes(model: nn.Module, size: Sequence[int], *, image: Callable[[Ten
     """What the model makes of one (height, width) image, as for inference and without memory; ``image`` may wrap the input."""
     with evaluating(model), torch.no_grad():
         return torch.func.functional_call(model, shapes_of(model), image(torch.empty(1, 3, *size, device="meta")))
+
+
+def takes(model: nn.Module, size: Sequence[int]) -> bool:
+    """Whether the model makes anything of a (height, width) image."""
+    try:
+        made = run_on_shapes(model, size)
+    except REFUSALS:
+        return False
+    return not isinstance(made, Tensor) or made.numel() > 0
 
 
 def idle_parameters(model: nn.Module, size: Sequence[int]) -> set[str]:
@@ -62,3 +77,8 @@ def activation_bytes(model: nn.Module, size: Sequence[int]) -> int:
         total = sum(tensor.untyped_storage().nbytes() for storage, tensor in kept.items() if storage not in weights)
         del made
     return total
+
+
+def host_bytes() -> int:
+    """The memory of this machine, GPUs' own not counted."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,5 +1,6 @@
 """What a model is, found out by running it: what an output pixel can see, how many operations it takes, how many parameters."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.models.reach import reach
-from bench.models.shapes import run_on_shapes
+from bench.models.shapes import run_on_shapes, takes
 
 LONGEST_PX = 4096
 """Length of the largest image tried for a receptive field."""
@@ -42,6 +43,20 @@ def _extent(model: nn.Module, axis: int, across_px: int) -> int | None:
         everywhere = bool((first == first.min()).all() and (last == last.max()).all())
         side *= 4 if everywhere else 2
     return None
+
+
+def smallest_input_px(model: nn.Module, size: Sequence[int], axis: int) -> int:
+    """The smallest height (axis 0) or width (1) that the model takes, the other side as in ``size``, which it takes.
+
+    Found by halving: what takes a size is held to take all larger ones.
+    """
+    sides = range(1 + 2 * int(getattr(model, "margin", 0)), int(size[axis]) + 1)
+
+    def does(side: int) -> bool:
+        return takes(model, (side, size[1]) if axis == 0 else (size[0], side))
+
+    # By the contract of our own models the first will do.
+    return sides[0] if does(sides[0]) else sides[bisect_left(sides, True, key=does)]
 
 
 def count_parameters(model: nn.Module) -> int:

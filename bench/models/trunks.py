@@ -69,7 +69,7 @@ def build_trunk(spec: FcnSpec) -> tuple[Trunk, list[nn.Linear]]:
             load_weights(classifier, spec.backbone)
         trunk, dense = _convolutional(classifier, pooled=spec.backbone.startswith("vgg"))
     if spec.weights is None:
-        trunk.to_empty(device="cpu")
+        trunk.to_empty(device=torch.get_default_device())
         he_normal(trunk)
         dense = []
     return trunk, dense

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import BenchError
-from bench.models.blocks import double_conv, he_normal, mirrored, pad_to_multiple
+from bench.models.blocks import double_conv, he_normal, mirrored, one_value_told, pad_to_multiple
 from bench.models.upsample import Upsample
 from bench.specs import UnetSpec
 
@@ -103,7 +103,9 @@ class Unet(nn.Module):
             images = mirrored(images, 0, bottom, 0, right) if bottom or right else images
         else:
             images = pad_to_multiple(images, self.align_px)
-        logits = self.final(self.score(self.decoder(self.encoder(images))))
+        with one_value_told(f"a U-Net of depth {len(self.encoder.levels) - 1}", ", or train.crop larger, or norm: none"):
+            features = self.encoder(images)
+        logits = self.final(self.score(self.decoder(features)))
         # What lies outside the middles of the outermost units would not be interpolated but continued.
         return _without(logits, self.output_stride // 2 if self.margin else 0)[..., :height, :width]
 

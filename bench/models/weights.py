@@ -20,6 +20,8 @@ DAMAGED = (
     *(pickle.UnpicklingError, struct.error, BadZipFile),
 )
 
+WITHOUT = "leave `weights` out of the model"
+
 
 def weights_url(backbone: str) -> str:
     """Where torchvision publishes a classifier's weights: the first of each, all trained by one recipe."""
@@ -37,12 +39,13 @@ def has_weights(backbone: str) -> bool:
     return weights_file(backbone).is_file()
 
 
-def load_weights(module: nn.Module, backbone: str) -> None:
+def load_weights(module: nn.Module, backbone: str, otherwise: str = WITHOUT) -> None:
     """Give a torchvision classifier its ImageNet weights, in place of what it holds; it may have been made on the meta device.
 
-    Raises BenchError, naming the file, where it is absent and cannot be fetched, cannot be read, or belongs to another network.
+    ``otherwise`` says what else a user may do. Raises BenchError, naming the file and that, where it is absent and cannot be
+    fetched, cannot be read, or belongs to another network.
     """
-    path, state = weights_file(backbone), read_weights(backbone)
+    path, state = weights_file(backbone), read_weights(backbone, otherwise)
     try:
         module.load_state_dict(state, assign=True)
     except RuntimeError as error:
@@ -62,15 +65,15 @@ def load_file(module: nn.Module, path: Path) -> None:
         raise BenchError(f"{path} does not hold the weights of this {type(module).__name__}: {_short(first)}") from error
 
 
-def read_weights(backbone: str) -> dict[str, Tensor]:
+def read_weights(backbone: str, otherwise: str = WITHOUT) -> dict[str, Tensor]:
     """The tensors of a classifier's file, fetched if absent; raises BenchError, naming the file, where they cannot be had."""
     path = weights_file(backbone)
     if not path.is_file():
-        _fetch(backbone, path)
+        _fetch(backbone, path, otherwise)
     return _read(path, backbone)
 
 
-def _fetch(backbone: str, path: Path) -> None:
+def _fetch(backbone: str, path: Path, otherwise: str) -> None:
     url = weights_url(backbone)
     # The name of a file of torchvision's ends in the first digits of its SHA-256.
     digits = path.stem.rpartition("-")[2]
@@ -80,7 +83,7 @@ def _fetch(backbone: str, path: Path) -> None:
     except (OSError, HTTPException, RuntimeError) as error:
         raise BenchError(
             f"the ImageNet weights of {backbone} are not at {path} and could not be downloaded ({error}). "
-            f"Fetch {url} where there is a network and put it there, or leave `weights` out of the model."
+            f"Fetch {url} where there is a network and put it there, or {otherwise}."
         ) from error
 
 

@@ -17,11 +17,10 @@ from typing import Any
 
 import torch
 
-from bench.data import entry_of
 from bench.errors import BenchError
 from bench.experiment import environment, run_cell
 from bench.job import Job
-from bench.models import build_model
+from bench.preflight import problems
 from bench.store import Failure, Store, write_json
 from bench.train import Diverged, Interrupted
 
@@ -118,16 +117,8 @@ def _log_to(path: Path) -> None:
 
 
 def preflight(jobs: list[Job], pipe: Connection) -> None:
-    """Build every distinct model once, with its weights but without memory for random ones, and say which devices there are."""
+    """Find out what stands in the way of the cells' models, and say which devices there are."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    distinct = {(job.cell.model.model_dump_json(), entry_of(job.cell.dataset).num_classes): job.cell for job in jobs}
-    problems: list[str] = []
-    for (_, num_classes), cell in distinct.items():
-        try:
-            with torch.device("meta"):
-                build_model(cell.model, num_classes)
-        except BenchError as error:
-            problems.append(f"model {cell.model_label}: {error}")
     devices = [f"cuda:{index}" for index in range(torch.cuda.device_count())] or ["cpu"]
-    pipe.send({"problems": list(dict.fromkeys(problems)), "devices": devices})
+    pipe.send({"problems": problems(job.cell for job in jobs), "devices": devices})
     os._exit(0)

@@ -17,6 +17,7 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.job import Job
+from bench.lineage import ancestors
 from bench.plan import trained
 from bench.store import Failure, Store, write_json
 
@@ -85,8 +86,10 @@ def server() -> Any:
     return context
 
 
-def preflight(jobs: list[Job]) -> list[str]:
-    """The devices of this machine; raises BenchError when a model of the suite cannot be built."""
+def preflight(jobs: list[Job], place: Callable[[str], str]) -> list[str]:
+    """The devices of this machine; raises BenchError, at the ``file:line`` that ``place`` has for its label, for a model that
+    cannot be built or trained.
+    """
     context = server()
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_preflight, args=(jobs, sender), daemon=True)
@@ -99,7 +102,7 @@ def preflight(jobs: list[Job]) -> list[str]:
         raise BenchError(f"the models could not be checked: the process ended with code {process.exitcode}") from None
     process.join()
     if answer["problems"]:
-        raise BenchError("\n".join(answer["problems"]))
+        raise BenchError("\n".join(f"{place(label)}: models.{label}: {text}" for label, text in answer["problems"]))
     devices: list[str] = answer["devices"]
     return devices
 
@@ -118,8 +121,11 @@ def _no_start(job: Job) -> Failure:
     """Write the failure of a cell whose start has failed."""
     store, start = Store(job.store), job.cell.start
     assert start is not None
-    why = store.failure(start.id)
-    message = f"it starts from {start.label}, which " + (f"failed: {why.message}" if why else "has not been trained")
+    failed = [(each, why) for each in ancestors(job.cell) if (why := store.failure(each.id))]
+    root, why = failed[-1] if failed else (start, None)  # the farthest: those between have failed since it has
+    message = f"it starts from {start.label}, which has not been trained"
+    if why:
+        message += f", since {root.label} failed: {why.message}" if root.id != start.id else f": it failed: {why.message}"
     now = datetime.now(UTC).isoformat(timespec="seconds")
     failure = Failure(cell_id=job.cell.id, cause=why.cause if why else "input", message=message, finished=now)
     write_json(store.open_cell(job.cell) / "failed.json", failure.model_dump())

@@ -66,6 +66,12 @@ class FcnSpec(NetSpec):
         return self
 
     @model_validator(mode="after")
+    def _there_is_a_skip_to_scale(self) -> "FcnSpec":
+        if self.skips == "scaled" and self.stride == 32:
+            raise ValueError("skips: given scaled, but at stride 32 there is no skip to scale; leave it out")
+        return self
+
+    @model_validator(mode="after")
     def _weights_are_published(self) -> "FcnSpec":
         if self.weights and self.backbone in ("small", "googlenet", "densenet121"):
             raise ValueError(
@@ -133,6 +139,15 @@ class SmpSpec(NetSpec):
     """Where the trunk starts: "imagenet" or another name the library has for it, nothing for random weights."""
     options: dict[str, Any] = {}
     """Further arguments of the architecture's class, such as `decoder_channels`."""
+
+    @model_validator(mode="after")
+    def _scores_are_logits(self) -> "SmpSpec":
+        if self.options.get("activation") is not None:
+            raise ValueError(
+                f"options.activation: given {self.options['activation']!r}, but the loss takes logits and has its own softmax; "
+                "leave it out"
+            )
+        return self
 
 
 class TorchvisionSpec(NetSpec):

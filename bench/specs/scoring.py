@@ -44,7 +44,7 @@ class ProfileSpec(Spec):
 class Expectation(Spec):
     """A published score that rows of a suite are held against."""
 
-    when: dict[str, Any]
+    when: Annotated[dict[str, Any], Field(min_length=1)]
     """Axis -> value, or a list of values: the rows it is for. All seeds of a row count as one."""
     metric: Literal[
         "miou", "fwiou", "pixel_accuracy", "mean_accuracy", "boundary_iou", "trimap_iou_3px", "boundary_f1", "davis_f"

@@ -1,0 +1,77 @@
+"""What can be told of cells before anything is trained: their models are built and run on shapes alone, on the meta device."""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import nn
+
+from bench.cell import Cell
+from bench.checkpoint import shared
+from bench.data import entry_of
+from bench.errors import BenchError
+from bench.models import build_model
+from bench.models.shapes import host_bytes
+from bench.specs import TrainSpec
+
+BYTES = 4
+"""Weights, gradients and what the optimiser remembers are kept in fp32."""
+
+
+def problems(cells: Iterable[Cell]) -> list[tuple[str, str]]:
+    """The model's label and what is wrong with it, each once; weights are read, so that they are known to be there."""
+    found: dict[tuple[str, str], None] = {}
+    built: dict[tuple[str, int], nn.Module] = {}
+    for cell in cells:
+        try:
+            for text in _problems(cell, built):
+                found[cell.model_label, text] = None
+        except BenchError as error:
+            found[cell.model_label, str(error)] = None
+    return list(found)
+
+
+def _problems(cell: Cell, built: dict[tuple[str, int], nn.Module]) -> Iterator[str]:
+    model = _on_shapes(cell, built)
+    yield from _too_large(model, cell.recipe)
+    if cell.start is not None and not shared(_on_shapes(cell.start, built).state_dict(), model.state_dict()):
+        yield f"init_from: shares no parameter with {cell.start.model_label}, which it is to start from; leave init_from out"
+    if cell.recipe.batch == 1:  # where batch normalisation may find a single value
+        margin = int(getattr(model, "margin", 0))
+        model.train()(torch.empty(1, 3, *(_crop(cell) or (256 + 2 * margin,) * 2), device="meta"))
+
+
+def _on_shapes(cell: Cell, built: dict[tuple[str, int], nn.Module]) -> nn.Module:
+    """The cell's model; cells that differ in seeds, data or training alone share one."""
+    num_classes = entry_of(cell.dataset).num_classes
+    key = cell.model.model_dump_json(), num_classes
+    if key not in built:
+        with torch.device("meta"):
+            built[key] = build_model(cell.model, num_classes).to("meta")
+    return built[key]
+
+
+def _crop(cell: Cell) -> tuple[int, int] | None:
+    """(height, width) of a training image, where the suite says it."""
+    crop = cell.recipe.crop
+    if crop == "full":
+        size: tuple[int, int] | None = cell.dataset.resize or getattr(cell.dataset, "size", None)
+        return size
+    return (crop, crop) if isinstance(crop, int) else crop
+
+
+def _too_large(model: nn.Module, train: TrainSpec) -> Iterator[str]:
+    """A model whose weights alone, as they are trained, are more than any memory of this machine."""
+    momenta = 2 if train.optimizer == "adamw" else int(train.momentum > 0)
+    count = sum(each.numel() for each in model.parameters())
+    needed, there = count * BYTES * (2 + momenta), memory_bytes()
+    if needed > there:
+        yield (
+            f"its {count:,} parameters take {needed / 2**30:,.0f} GiB with their gradients and what {train.optimizer} keeps of "
+            f"them, and this machine has {there / 2**30:,.0f} GiB. Choose a smaller width, depth or trunk."
+        )
+
+
+def memory_bytes() -> int:
+    """The largest memory that a model could lie in: the machine's own, or a GPU's."""
+    gpus = [torch.cuda.get_device_properties(index).total_memory for index in range(torch.cuda.device_count())]
+    return max(host_bytes(), *gpus, 0)
