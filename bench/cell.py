@@ -20,6 +20,8 @@ EVAL_PROTOCOL = 2
 PROFILE_PROTOCOL = 2
 """Raised whenever speed or cost is measured in another way."""
 
+_LONGEST_LABEL = 1000
+"""Files of results may be anyone's, and a name of megabytes would stand in every table and figure."""
 _MODEL: TypeAdapter[Any] = TypeAdapter(ModelSpec | ExternalSpec)
 _DATASET: TypeAdapter[Any] = TypeAdapter(AnyDatasetSpec)
 
@@ -50,6 +52,8 @@ class Cell:
     start: "Cell | None" = None
     """The cell whose last weights this one starts from: that of the model's `init_from` on the same data with the same seed."""
     fingerprints: Mapping[str, str] | None = field(default=None, compare=False)
+    filed: str | None = field(default=None, compare=False)
+    """The folder the cell was read from, which is its id then, whichever version made it. None for a cell of a suite file."""
 
     @property
     def external(self) -> bool:
@@ -95,6 +99,8 @@ class Cell:
     @cached_property
     def id(self) -> str:
         """``<train>-<eval>-<profile>``: cells that share a training share the first part, and so its checkpoint."""
+        if self.filed is not None:
+            return self.filed
         digests = {name: digest(part) for name, part in self.parts.items()}
         return f"{digests['train'][:12]}-{digests['eval'][:4]}-{digests['profile'][:4]}"
 
@@ -121,7 +127,7 @@ class Cell:
     def seen(self, fingerprints: Mapping[str, str], start: "Cell | None" = None) -> "Cell":
         """The same cell, its data fingerprinted; ``start`` is the cell it starts from where that has other data."""
         start = start or (self.start and self.start.seen(fingerprints))
-        return replace(self, fingerprints=dict(fingerprints), start=start)
+        return replace(self, fingerprints=dict(fingerprints), start=start, filed=None)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data from which `cell_from_json` makes an equal cell."""
@@ -142,11 +148,16 @@ class Cell:
 
 
 def cell_from_json(data: Mapping[str, Any]) -> Cell:
-    """The inverse of `Cell.to_json`; raises pydantic's ValidationError or KeyError for what is not a cell."""
+    """The inverse of `Cell.to_json`; raises ValueError, pydantic's among them, KeyError or TypeError for others."""
+    labels = [data["labels"][name] for name in ("model", "dataset", "augmentation")]
+    if not (all(isinstance(each, str) for each in labels) and isinstance(data["fraction"], (int, float))):
+        raise TypeError("labels are text, and fraction is a number")
+    if max(map(len, labels)) > _LONGEST_LABEL:
+        raise ValueError(f"a label of {max(map(len, labels))} characters, where {_LONGEST_LABEL} are the most")
     return Cell(
-        model_label=data["labels"]["model"],
-        dataset_label=data["labels"]["dataset"],
-        augmentation_label=data["labels"]["augmentation"],
+        model_label=labels[0],
+        dataset_label=labels[1],
+        augmentation_label=labels[2],
         model=_MODEL.validate_python(data["model"]),
         dataset=_DATASET.validate_python(data["dataset"]),
         augmentation=AugmentationSpec.model_validate(data["augmentation"]),

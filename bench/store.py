@@ -7,9 +7,12 @@
 import fcntl
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +23,8 @@ from bench.errors import BenchError
 
 SCHEMA_VERSION = 1
 Record = TypeVar("Record", "Result", "Failure")
+_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
+"""Ids come from files that may be anyone's: nothing in them leads out of the store."""
 
 
 class Result(BaseModel):
@@ -80,7 +85,9 @@ class Store:
         return self.root / "cache"
 
     def folder(self, cell_id: str) -> Path:
-        """The folder of a cell, whether it exists or not."""
+        """The folder of a cell, whether it exists or not; raises BenchError for what could name no folder, or one elsewhere."""
+        if not _ID.fullmatch(cell_id):
+            raise BenchError(f"{cell_id[:80]!r} is no id of a cell")
         return self.root / "cells" / cell_id
 
     def writable(self) -> None:
@@ -117,7 +124,7 @@ class Store:
         """The spec a cell's folder was opened with; raises BenchError for one that cannot be read."""
         path = self.folder(cell_id) / "cell.json"
         try:
-            return cell_from_json(read_json(path))
+            return replace(cell_from_json(read_json(path)), filed=cell_id)
         except (KeyError, TypeError, ValueError) as error:
             raise BenchError(
                 f"{path}: not a cell of this version ({str(error).splitlines()[0]}). Remove the folder and run or score it again."
@@ -196,9 +203,18 @@ def write_whole(path: Path, content: bytes) -> None:
 def read_json(path: Path, mend: str = "Remove its folder and run the suite again.") -> Any:
     """Parse a JSON file; raises BenchError naming it, and how to ``mend`` it, when it is damaged."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number, parse_float=_finite)
     except (OSError, ValueError, RecursionError) as error:
         raise BenchError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}. {mend}") from None
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} stands where a number or null belongs")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if isfinite(value) else _no_number(text)
 
 
 def _read(path: Path, kind: type[Record]) -> Record | None:

@@ -1,42 +1,67 @@
-"""The dashboard's frame: which suite, which score, which page. Run it with `bench dashboard`."""
+"""The dashboard's frame: which suite, which page. Run it with `bench dashboard`."""
+
+from collections.abc import Callable
 
 import streamlit as st
+from PIL import Image
 
 from bench.errors import BenchError
-from dashboard.pages_stride import stride
-from dashboard.pages_table import leaderboard
-from dashboard.source import load_rows, location, stamp, suites
-
-st.set_page_config(page_title="Stridebench", layout="wide")
+from dashboard.source import refresh, shelf
+from dashboard.views.pages import PAGES
+from dashboard.words import literal, short
 
 
-@st.cache_data(show_spinner="Reading results …", max_entries=20)
-def _rows(root: str, suite: str, metric: str, stamp: int):  # type: ignore[no-untyped-def]
-    """Rows of a suite, read again when ``stamp`` says that something changed."""
-    return load_rows(location(), suite, metric)
+def _icon() -> Image.Image:
+    """Four steps that grow finer; drawn here, as a named icon would be fetched from the network."""
+    picture = Image.new("RGBA", (32, 32))
+    for left, width, top in ((0, 16, 24), (16, 8, 16), (24, 4, 8), (28, 4, 0)):
+        picture.paste((0, 114, 178, 255), (left, top, left + width, 32))
+    return picture
+
+
+st.set_page_config(page_title="Stridebench", page_icon=_icon(), layout="wide")
+
+
+def _guarded(draw: Callable[[], None]) -> Callable[[], None]:
+    """A page that says what it cannot read instead of ending in a traceback."""
+
+    def page() -> None:
+        try:
+            draw()
+        except BenchError as error:
+            st.error(literal(error))
+
+    return page
+
+
+def _stamped(run: Callable[[], None]) -> Callable[[], None]:
+    """A page drawn from the store's state at this moment."""
+
+    def page() -> None:
+        refresh()
+        run()
+
+    return page
 
 
 def main() -> None:
     """Draw the frame and the chosen page."""
-    store = location()
-    names = suites(store)
-    if not names:
+    found = shelf()
+    if not found:
         st.title("Stridebench")
-        st.info(f"No suite has run into {store.root} yet. Run one, for example: bench run suites/quickstart.yaml")
+        st.info("There are no results here yet. Run a suite, for example: `bench run suites/quickstart.yaml`")
         return
-    asked = st.query_params.get("suite")
-    suite = st.sidebar.selectbox("Suite", names, index=names.index(asked) if asked in names else 0)
-    st.query_params["suite"] = suite
-    page = st.navigation([st.Page(leaderboard, title="Leaderboard", default=True), st.Page(stride, title="Stride")])
-    try:
-        rows, problems = _rows(str(store.root), suite, "miou", stamp(store, suite))
-    except BenchError as error:
-        st.error(str(error))
-        return
-    for problem in problems:
-        st.warning(problem)
-    st.session_state["rows"], st.session_state["suite"] = rows, suite
-    page.run()
+    # One name may stand in several published stores.
+    names = {f"{each.suite} (published)" if each.published else each.suite: each for each in found}
+    with st.sidebar:
+        name = st.selectbox("Suite", list(names), format_func=short, key="suite", bind="query-params", help="The newest first.")
+    pages = [
+        st.Page(_guarded(draw), title=title, icon=icon, url_path=title.lower().replace(" ", "_"), default=title == "Leaderboard")
+        for title, (icon, draw) in PAGES.items()
+    ]
+    page = st.navigation(pages)
+    st.session_state["shown"] = names[name]
+    _guarded(_stamped(page.run))()
 
 
 main()

@@ -1,61 +1,151 @@
-"""What the pages show: the suites noted in a store, and their ranked rows. Streamlit-free, so that it can be tested plainly."""
+"""Which stores and suites the dashboard shows, and what its pages read of them, cached by the store's state."""
 
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pandas as pd
+import streamlit as st
+
 from bench.cell import Cell
-from bench.contest import contest_from_json
-from bench.entrants import beside
 from bench.errors import BenchError
-from bench.leaderboard import Row, collect, rank
+from bench.frame import breakdown_frame, cells_frame, curves_frame
+from bench.leaderboard import Row, collect
+from bench.scored import read
 from bench.store import Store
+from bench.stored import ranked, read_suite, stamp, suites
+from dashboard.kept import View, view
+
+_FEW = 8
 
 
-def suites(store: Store) -> list[str]:
-    """Names of the suites that ran into a store, the newest first."""
-    notes = sorted((store.root / "suites").glob("*.json"), key=lambda path: -path.stat().st_mtime)
-    return [path.stem for path in notes]
+@dataclass(frozen=True)
+class Shown:
+    """One suite in one store."""
+
+    root: str
+    suite: str
+    published: bool
+
+    @property
+    def store(self) -> Store:
+        """Where the results lie."""
+        return Store(Path(self.root))
+
+    @property
+    def stamp(self) -> str:
+        """Changes when the results do: what caches are keyed by. As of the last `refresh`."""
+        return str(st.session_state["stamp"])
 
 
-def load_rows(store: Store, suite: str, metric: str) -> tuple[list[Row], list[str]]:
-    """Ranked rows of a suite, and a sentence for every cell that could not be read."""
-    note = store.suite(suite)
-    if note is None:
-        raise BenchError(f"{store.root} knows no suite {suite!r}")
-    cells: list[Cell] = []
-    problems = []
-    for cell_id in note["cells"]:
-        try:
-            cells.append(_cell(store, str(cell_id)))
-            store.result(cell_id)
-            store.failure(cell_id)
-        except BenchError as error:
-            cells = [cell for cell in cells if cell.id != cell_id]
-            problems.append(str(error))
-    for cell in beside([contest_from_json(each) for each in note.get("contests", [])], store):
-        try:
-            store.result(cell.id)
-            cells.append(cell)
-        except BenchError as error:
-            problems.append(str(error))
-    return rank(collect(cells, store), store, metric=metric), problems
+def shelf() -> list[Shown]:
+    """The suites of the store the dashboard was opened on, the newest first; of the published reports when it has none."""
+    store = Store(Path(os.environ.get("BENCH_STORE", "runs")))
+    if found := suites(store):
+        return [Shown(str(store.root), name, published=False) for name in found]
+    reports = Path(os.environ.get("BENCH_REPORTS", "reports"))
+    places = sorted(each for each in reports.glob("*/store") if each.is_dir())
+    # The quickstart is what a newcomer knows.
+    places.sort(key=lambda place: place.parent.name != "quickstart")
+    return [Shown(str(place), name, published=True) for place in places for name in suites(Store(place))]
 
 
-def _cell(store: Store, cell_id: str) -> Cell:
-    path = store.folder(cell_id) / "cell.json"
-    if path.resolve().parent.parent != (store.root / "cells").resolve():
-        raise BenchError(f"{cell_id!r} is no id of a cell")
-    return store.cell(cell_id)
+def chosen() -> Shown:
+    """The suite that the page is about."""
+    shown: Shown = st.session_state["shown"]
+    return shown
 
 
-def stamp(store: Store, suite: str) -> int:
-    """A number that changes when anything about a suite's results does: the newest change of its cells or the external models."""
-    note = store.suite(suite) or {}
-    folders = [store.root / "external", *(store.folder(str(cell_id)) for cell_id in note.get("cells", []))]
-    return max((folder.stat().st_mtime_ns for folder in folders if folder.is_dir()), default=0)
+def refresh() -> None:
+    """Look at the files of the chosen suite again; raises BenchError for a note of it that cannot be read."""
+    shown = chosen()
+    st.session_state["stamp"] = stamp(shown.store, shown.suite)
 
 
-def location() -> Store:
-    """The store the dashboard was opened on."""
-    import os
+def table(metric: str = "miou") -> View:
+    """The ranked table of the chosen suite; raises BenchError for one that cannot be read."""
+    shown = chosen()
+    return _view(shown.root, shown.suite, metric, shown.stamp)
 
-    return Store(Path(os.environ.get("BENCH_STORE", "runs")))
+
+@st.cache_data(show_spinner="Ranking results …", max_entries=_FEW)
+def _view(root: str, suite: str, metric: str, stamp: str) -> View:
+    return view(Store(Path(root)), suite, metric)
+
+
+def rows() -> list[Row]:
+    """The rows of the chosen suite with their results, unranked."""
+    shown = chosen()
+    return _rows(shown.root, shown.suite, shown.stamp)
+
+
+@st.cache_resource(show_spinner="Reading results …", max_entries=_FEW)
+def _rows(root: str, suite: str, stamp: str) -> list[Row]:
+    store = Store(Path(root))
+    return collect(read_suite(store, suite).cells, store)
+
+
+def ranked_rows(metric: str = "miou") -> list[Row]:
+    """The ranked rows with their sums, for tests and downloads; of a large suite this takes seconds."""
+    shown = chosen()
+    return _ranked(shown.root, shown.suite, metric, shown.stamp)
+
+
+@st.cache_resource(show_spinner="Ranking results …", max_entries=2)
+def _ranked(root: str, suite: str, metric: str, stamp: str) -> list[Row]:
+    return ranked(Store(Path(root)), suite, metric)[0]
+
+
+def with_sums(picked: list[Row]) -> list[Row]:
+    """The rows with their sums per image, unranked: what tests of a few rows need. Raises BenchError for sums that are damaged."""
+    store = chosen().store
+    return [replace(row, images=[read(store, result.cell_id) for result in row.results]) for row in picked]
+
+
+def breakdown(by: str) -> pd.DataFrame:
+    """The rows taken apart, as `bench leaderboard --by`; raises BenchError when the results hold no such thing."""
+    shown = chosen()
+    return _breakdown(shown.root, shown.suite, by, shown.stamp)
+
+
+@st.cache_data(show_spinner="Reading results …", max_entries=_FEW)
+def _breakdown(root: str, suite: str, by: str, stamp: str) -> pd.DataFrame:
+    return breakdown_frame(_rows(root, suite, stamp), by)
+
+
+def cells() -> list[Cell]:
+    """The cells of the chosen suite that can be read."""
+    return list({cell.id: cell for row in rows() for cell in row.cells}.values())
+
+
+def cell_table() -> pd.DataFrame:
+    """One line a cell; the state of those without an end is looked up each time, as a suite may be running."""
+    shown = chosen()
+    table = _cells(shown.root, shown.suite, shown.stamp)
+    if table.empty:
+        return table
+    open_ended = table["state"].isin(("new", "started"))
+    table.loc[open_ended, "state"] = [shown.store.state(each) for each in table.loc[open_ended, "cell"]]
+    return table
+
+
+@st.cache_data(show_spinner="Reading results …", max_entries=_FEW)
+def _cells(root: str, suite: str, stamp: str) -> pd.DataFrame:
+    return cells_frame(cells(), Store(Path(root)))
+
+
+def curves(picked: list[Cell]) -> pd.DataFrame:
+    """The training curves of some cells, read anew each time."""
+    return curves_frame(picked, chosen().store)
+
+
+def file_text(path: Path, last: int = 4000) -> str:
+    """The end of a text file, or "" where there is none; raises BenchError for one that cannot be read."""
+    if not path.exists():
+        return ""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - last))
+            return file.read().decode(errors="replace")
+    except OSError as error:
+        raise BenchError(f"{path}: cannot be read: {error.strerror or error}") from None

@@ -54,6 +54,8 @@ def put(
     ids: list[str] | None = None,
     stride: int = 1,
     train_s: float = 1.0,
+    train_images: int = 5,
+    profile: dict[str, Any] | None = None,
     **more: Any,
 ) -> None:
     """A finished cell with these counts; its bands are a tenth of its areas, rounded up."""
@@ -71,8 +73,8 @@ def put(
     metrics = {"miou": float(miou(total)), "boundary_iou": float(np.nanmean(boundary_iou(band)))}
     result = Result(
         cell_id=cell.id, cell=cell.to_json(), metrics=metrics, per_class=per_class, chosen={},
-        model={"output_stride": stride, "parameters": 1000}, profile=None,
-        data={"test_images": count, "train_images": 5, "boundary_width_px": [3, 3]},
+        model={"output_stride": stride, "parameters": 1000}, profile=profile,
+        data={"test_images": count, "train_images": train_images, "boundary_width_px": [3, 3]},
         seconds={"train_s": train_s}, environment={}, finished="2026-01-01", **more,
     )  # fmt: skip
     assert classes == len(per_class["iou"])

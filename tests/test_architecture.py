@@ -69,7 +69,10 @@ FLOORS = [
         "bench.noise",
         "bench.export",
         "bench.published",
+        "bench.stored",
+        "bench.prepared",
     ],
+    ["bench.frame", "bench.figures", "bench.figures.*"],
     ["bench.cli", "bench.cli.*", "bench.__main__", "dashboard", "dashboard.*"],
 ]
 AT_HOME = {
@@ -78,6 +81,8 @@ AT_HOME = {
     "typer": {"bench.cli."},
     "rich": {"bench.cli."},
     "streamlit": {"dashboard"},
+    "plotly": {"bench.figures", "dashboard"},
+    "pandas": {"bench.frame", "bench.figures", "dashboard"},
 }
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "base", "misc", "core"}
 
@@ -180,9 +185,11 @@ def test_rooms_have_names(repository: Path) -> None:
         "bench.plan",
         "bench.data.prepare",
         "bench.ceilings",
+        "bench.stored",
     ],
 )
 def test_planning_and_ranking_import_no_torch(module: str) -> None:
-    code = f"import sys, {module}; print(*sorted({{'torch', 'torchvision', 'mlflow', 'pandas', 'streamlit'}} & set(sys.modules)))"
+    heavy = {"torch", "torchvision", "mlflow", "pandas", "plotly", "streamlit"}
+    code = f"import sys, {module}; print(*sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -1,64 +1,269 @@
-"""The dashboard's pages draw what the store holds, and say what they cannot read."""
+"""The dashboard's pages draw what the store holds, and say what they cannot read: by AppTest, without a browser."""
 
-import dataclasses
+import json
+import shutil
+import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bench.errors import BenchError
 from bench.leaderboard import Row
-from bench.store import Result, Store
-from dashboard.figures import stride_figure
-from dashboard.pages_table import frame
+from bench.store import Store
+from dashboard.kept import view
+from dashboard.serve import serve
+from dashboard.views.pages import PAGES
+from dashboard.words import literal, short
+from tests.made_store import make
 from tests.test_export import rows as rows  # a fixture
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries' own
 
 
-def app(repository: Path, store: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+@pytest.fixture
+def app(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Opens the dashboard on a store, at a page, with what the URL says."""
     from streamlit.testing.v1 import AppTest
 
-    monkeypatch.setenv("BENCH_STORE", str(store))
-    return AppTest.from_file(str(repository / "dashboard" / "app.py"), default_timeout=60).run()
+    def opened(store: Path, title: str = "Leaderboard", **params: str) -> Any:
+        monkeypatch.setenv("BENCH_STORE", str(store))
+        monkeypatch.setenv("BENCH_REPORTS", str(tmp_path / "no_reports"))
+        # A page alone: AppTest cannot follow a menu of functions.
+        script = f"""
+import streamlit as st
+from bench.errors import BenchError
+from dashboard.source import refresh, shelf
+from dashboard.views.pages import PAGES
+from dashboard.words import literal
+st.session_state["shown"] = shelf()[0]
+try:
+    refresh()
+    PAGES[{title!r}][1]()
+except BenchError as error:
+    st.error(literal(error))
+"""
+        page = AppTest.from_string(script, default_timeout=60)
+        for key, value in params.items():
+            page.query_params[key] = value
+        return page.run()
+
+    return opened
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return make(tmp_path_factory.mktemp("made"), 12)
+
+
+@pytest.fixture
+def store(made: Store, tmp_path: Path) -> Store:
+    """A store of its own, to be damaged."""
+    shutil.copytree(made.root, tmp_path / "runs")
+    return Store(tmp_path / "runs")
+
+
+def words(page: Any) -> str:
+    """All that a page says."""
+    said = [each.value for kind in ("error", "warning", "info", "caption", "markdown") for each in getattr(page, kind)]
+    return "\n".join(map(str, said)).replace("\\", "")
 
 
 def test_an_empty_store_says_what_to_do(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = app(repository, tmp_path, monkeypatch)
+    from streamlit.testing.v1 import AppTest
+
+    monkeypatch.setenv("BENCH_STORE", str(tmp_path))
+    monkeypatch.setenv("BENCH_REPORTS", str(tmp_path))
+    page = AppTest.from_file(str(repository / "dashboard" / "app.py"), default_timeout=60).run()
     assert not page.exception and "bench run suites/quickstart.yaml" in page.info[0].value
 
 
-def test_the_leaderboard_is_drawn_and_a_damaged_cell_is_named(
-    repository: Path, tmp_path: Path, rows: list[Row], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_store_the_published_reports_are_shown(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from streamlit.testing.v1 import AppTest
+
+    monkeypatch.setenv("BENCH_STORE", str(tmp_path))
+    monkeypatch.setenv("BENCH_REPORTS", str(repository / "reports"))
+    page = AppTest.from_file(str(repository / "dashboard" / "app.py"), default_timeout=60).run()
+    assert not page.exception and page.title[0].value == "Leaderboard"
+    assert page.sidebar.selectbox[0].options == ["quickstart (published)", "camvid_small (published)"]
+    published = json.loads((repository / "reports" / "quickstart" / "table.json").read_text(encoding="utf-8"))
+    shown = page.dataframe[0].value
+    assert shown["miou"].tolist() == pytest.approx([row["miou"] * 100 for row in published])
+
+
+@pytest.mark.parametrize("title", PAGES)
+def test_every_page_is_drawn(app: Any, made: Store, title: str) -> None:
+    page = app(made.root, title)
+    assert not page.exception and not page.error and page.title[0].value
+
+
+def test_the_leaderboard_shows_percent_and_leaves_out_what_is_not_there(app: Any, rows: list[Row], tmp_path: Path) -> None:
     store = Store(tmp_path / "runs")
     cells = [cell for row in rows for cell in row.cells]
     for cell in cells:
-        store.open_cell(cell)
+        store.open_cell(cell)  # as a run does
     store.note_suite("x", tmp_path / "x.yaml", cells)
-    (store.folder(rows[0].cells[0].id) / "result.json").write_text("{")
-    page = app(repository, store.root, monkeypatch)
-    assert not page.exception and page.title[0].value == "Leaderboard"
-    assert "result.json" in page.warning[0].value and len(page.dataframe[0].value) == 3
+    table = app(store.root).dataframe[0].value
+    assert table["miou"].iloc[0] == pytest.approx((rows[0].scores["miou"] or 0) * 100)
+    assert table["miou"].isna().tolist() == [False, False, True] and table["status"].iloc[2] == "1 oom, 1 not run"
+    failed = app(store.root, "Training")
+    assert not failed.exception and any("oom" in each.label for each in failed.expander)
 
 
-def test_figures_and_tables_show_percent_and_leave_out_what_is_not_there(rows: list[Row]) -> None:
-    table = frame(rows)
-    assert table["miou"].iloc[0] == pytest.approx((rows[0].scores["miou"] or 0) * 100) and table["miou"].isna().tolist() == [
-        False,
-        False,
-        True,
-    ]
-    figure = stride_figure(rows, "miou")
-    assert sum(len(trace.x) for trace in figure.data) == 2
+def test_the_url_filters(app: Any, made: Store) -> None:
+    assert len(app(made.root).dataframe[0].value) == 3
+    few = app(made.root, fraction="0.5")
+    assert not few.exception and len(few.dataframe[0].value) == 1
 
 
-def test_the_ceiling_of_the_labels_is_a_dashed_line_by_stride(rows: list[Row]) -> None:
-    bounds = [{"stride": stride, "miou": score, "boundary_iou": None} for stride, score in ((8, 0.9), (1, 1.0))]
-    first, second = (bounded_by(row.results[0], bound) for row, bound in zip(rows, bounds, strict=False))
-    bounded = [dataclasses.replace(row, results=[result]) for row, result in zip(rows, (first, second), strict=False)]
-    (line,) = [trace for trace in stride_figure(bounded, "miou").data if trace.line.dash]
-    assert list(line.x) == [1, 8] and list(line.y) == pytest.approx([100, 90])
-    assert not [trace for trace in stride_figure(bounded, "boundary_iou").data if trace.line.dash]
+def test_rows_that_are_picked_are_tested_against_the_first(app: Any, made: Store) -> None:
+    page = app(made.root)
+    names = page.multiselect(key="compare").options
+    page.multiselect(key="compare").set_value(list(names[:3])).run()
+    assert not page.exception and "Holm" in words(page)
+    assert any("field" in each.value.columns for each in page.dataframe)
 
 
-def bounded_by(result: Result, ceiling: dict[str, float | int | None]) -> Result:
-    return result.model_copy(update={"ceiling": ceiling})
+def test_a_large_table_is_ranked_once(made: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(made.root, tmp_path / "runs")
+    store = Store(tmp_path / "runs")
+    monkeypatch.setattr("dashboard.kept.SLOW_S", 0.0)
+    first = view(store, "many")
+    (kept,) = (store.cache / "rankings").iterdir()
+    monkeypatch.setattr("dashboard.kept.ranked", None)  # would raise if it were called
+    again = view(store, "many")
+    assert again.frame.equals(first.frame) and (again.notes, again.warnings) == (first.notes, first.warnings)
+    assert (again.frame.dtypes == first.frame.dtypes).all()
+    monkeypatch.undo()
+    kept.write_text("{", encoding="utf-8")
+    assert view(store, "many").frame.equals(first.frame)
+    (next((store.root / "cells").iterdir()) / "result.json").unlink()
+    assert view(store, "many").frame["status"].eq("1 not run").sum() == 1
+
+
+def test_a_running_suite_is_read_again(app: Any, store: Store) -> None:
+    cell = sorted((store.root / "cells").iterdir())[0]
+    (cell / "result.json").unlink()
+    page = app(store.root, "Training")
+    assert not page.exception and "Read again every 5 seconds" in words(page)
+    assert {each.label: each.value for each in page.metric} == {"finished": "11", "started": "1"}
+    (cell / "failed.json").write_text(
+        json.dumps({"cell_id": cell.name, "cause": "diverged", "message": "loss is NaN", "finished": "2026-01-01"}),
+        encoding="utf-8",
+    )
+    (cell / "log.txt").write_text("the last words", encoding="utf-8")
+    failed = app(store.root, "Training")
+    assert "Read again" not in words(failed) and "diverged" in failed.expander[0].label
+    assert any("the last words" in each.value for each in failed.code)
+
+
+@pytest.mark.parametrize(
+    ("uri", "linked"),
+    [("http://tracking:5000", True), ("javascript:alert(1)", False), ("sqlite:////x/mlflow.db", False), (3, False)],
+)
+def test_a_cell_links_to_its_run_on_a_server_alone(app: Any, store: Store, uri: object, linked: bool) -> None:
+    cell = store.suite("many")["cells"][0]  # type: ignore[index]
+    (store.folder(cell) / "mlflow.json").write_text(json.dumps({"x": {"uri": uri, "run": "0" * 32}}), encoding="utf-8")
+    page = app(store.root, "Cell", cell=cell)
+    links = [each.proto.url for each in page.get("link_button")]
+    assert not page.exception and links == ([f"{uri}/#/runs/{'0' * 32}"] if linked else [])
+    assert f"bench run suites/many.yaml --cell {cell}" in page.code[0].value
+
+
+def test_a_port_that_is_taken_is_told_of(store: Store) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(BenchError, match=rf"127.0.0.1:{port} cannot be listened on.*--port {port % 65535 + 1}"):
+            serve(store, address="127.0.0.1", port=port, headless=True, say=print)
+
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> [a](javascript:alert(3)) `$x$` :red[y] " + "n" * 500
+
+
+@pytest.mark.parametrize("title", PAGES)
+def test_names_are_shown_as_text(app: Any, store: Store, title: str) -> None:
+    folder = next((store.root / "cells").iterdir())
+    data = json.loads((folder / "cell.json").read_text(encoding="utf-8"))
+    data["labels"] |= {"model": HOSTILE, "augmentation": HOSTILE}
+    (folder / "cell.json").write_text(json.dumps(data), encoding="utf-8")
+    page = app(store.root, title)
+    assert not page.exception and not page.error
+    for each in (*page.markdown, *page.caption, *page.warning, *page.info, *page.subheader):
+        assert not getattr(each.proto, "allow_html", False) and "<script" not in each.value.replace("\\<script", "")
+    figures = [json.loads(each.proto.spec) for each in page.get("plotly_chart") if each.proto.spec]
+    assert all("<script" not in json.dumps(figure) and "<img" not in json.dumps(figure) for figure in figures)
+
+
+def damage(store: Store, how: str) -> None:
+    cells = sorted((store.root / "cells").iterdir())
+    first, note = cells[0], store.root / "suites" / "many.json"
+    result = json.loads((first / "result.json").read_text(encoding="utf-8"))
+    match how:
+        case "future":
+            (first / "result.json").write_text(json.dumps({**result, "schema_version": 99}), encoding="utf-8")
+        case "nan":
+            result["metrics"] = dict.fromkeys(result["metrics"], float("nan"))
+            (first / "result.json").write_text(json.dumps(result), encoding="utf-8")
+        case "infinite":
+            (first / "result.json").write_text(
+                json.dumps(result).replace('"miou": 0.', '"miou": 1e999, "x": 0.', 1), encoding="utf-8"
+            )
+        case "half written":
+            text = (first / "result.json").read_text(encoding="utf-8")
+            (first / "result.json").write_text(text[: len(text) // 2], encoding="utf-8")
+        case "no sums":
+            (first / "per_image.npz").write_bytes(b"PK\x03\x04")
+        case "outside":
+            data = json.loads(note.read_text(encoding="utf-8"))
+            (store.root.parent / "secret").mkdir()
+            shutil.copytree(first, store.root.parent / "secret" / "cell")
+            data["cells"][0] = "../../secret/cell"
+            note.write_text(json.dumps(data), encoding="utf-8")
+        case "link":
+            shutil.move(first, store.root.parent / "elsewhere")
+            first.symlink_to(store.root.parent / "elsewhere")
+        case "linked file":
+            shutil.move(first / "result.json", store.root.parent / "elsewhere.json")
+            (first / "result.json").symlink_to(store.root.parent / "elsewhere.json")
+        case "wrong types":
+            data = json.loads((first / "cell.json").read_text(encoding="utf-8"))
+            data["labels"]["model"] = {"a": ["list"]}
+            (first / "cell.json").write_text(json.dumps(data), encoding="utf-8")
+        case "long name":
+            data = json.loads((first / "cell.json").read_text(encoding="utf-8"))
+            data["labels"]["model"] = "n" * 10_000_000
+            (first / "cell.json").write_text(json.dumps(data), encoding="utf-8")
+        case "empty cell":
+            shutil.rmtree(first)
+            first.mkdir()
+
+
+SAID = {
+    "future": "newer version", "nan": "NaN stands where a number", "infinite": "1e999", "half written": "cannot be read",
+    "no sums": "per_image.npz", "outside": "is no id of a cell", "link": "leads out of the store",
+    "linked file": "leads out of the store", "wrong types": "not a cell",
+    "long name": "a label of 10000000 characters", "empty cell": "cell.json",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", SAID)
+def test_what_is_damaged_or_hostile_is_told_of_and_the_rest_is_shown(app: Any, store: Store, how: str) -> None:
+    damage(store, how)
+    page = app(store.root)
+    assert not page.exception and not page.error and SAID[how] in words(page)
+    assert len(page.dataframe[0].value) == 3
+    assert max(map(len, words(page).splitlines())) < 1_500
+    for title in ("Boundary", "Training"):
+        assert not app(store.root, title).exception
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"cells": [1, {}]}', '{"cells": "x"}', '{"schema_version": 9, "cells": []}'])
+def test_a_damaged_note_of_a_suite_is_told_of(app: Any, store: Store, content: str) -> None:
+    (store.root / "suites" / "many.json").write_text(content, encoding="utf-8")
+    page = app(store.root)
+    assert not page.exception and "many.json" in words(page)
+
+
+def test_text_is_escaped_and_cut() -> None:
+    assert literal("<b>*x*</b>") == r"\<b\>\*x\*\<\/b\>" and len(literal("a" * 10_000_000)) < 500
+    assert short("a\n  b") == "a b" and len(short("a" * 10_000_000)) == 60

@@ -1,8 +1,5 @@
 """`bench status`, `why`, `list`, `schema`, `dashboard`."""
 
-import os
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
@@ -179,22 +176,12 @@ def schema() -> None:
 def dashboard(
     store: StoreOption = STORE,
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on this machine.")] = 8501,
+    address: Annotated[
+        str, typer.Option("--address", help="Address to listen on; another than this lets others in.")
+    ] = "127.0.0.1",
     headless: Annotated[bool, typer.Option("--headless", help="Open no browser.")] = False,
 ) -> None:
-    """Open the dashboard on a store; it listens on this machine only."""
-    import dashboard as package
+    """Open the dashboard on a store, or on the published ./reports where it has no suite; it listens on this machine only."""
+    from dashboard.serve import serve
 
-    checked(store)
-    script = Path(package.__file__).parent / "app.py"
-    flags = ["--server.address=127.0.0.1", f"--server.port={port}", f"--server.headless={str(headless).lower()}"]
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        str(script),
-        *flags,
-        "--browser.gatherUsageStats=false",
-        "--server.showEmailPrompt=false",
-    ]
-    raise typer.Exit(subprocess.call(command, env={**os.environ, "BENCH_STORE": str(store.resolve())}))
+    serve(checked(store), address=address, port=port, headless=headless, say=say)
