@@ -46,15 +46,22 @@ def find_row(rows: list[Row], wanted: str) -> Row:
 
     `unet`, `unet/standard`, `unet/none/fraction=0.25`, `fcn/stride=8`, `unet/external`. Raises BenchError for none or several.
     """
+    found = find_rows(rows, wanted)
+    if len(found) == 1:
+        return found[0]
+    known = zip(rows, names(rows), strict=True)
+    chosen = ", ".join(name for row, name in known if any(row is each for each in found))
+    raise BenchError(f"{wanted!r} could be {len(found)} rows: {chosen}. Give one of these names.")
+
+
+def find_rows(rows: list[Row], wanted: str) -> list[Row]:
+    """All rows that a name means, as `find_row` reads it; raises BenchError for none."""
     known = names(rows)
     exact = [row for row, name in zip(rows, known, strict=True) if name == wanted]
     found = exact or [row for row in rows if _words(row).issuperset(wanted.split("/"))]
-    if len(found) == 1:
-        return found[0]
     if not found:
         raise BenchError(f"no row {wanted!r}.{nearest(wanted, known)} Rows are {', '.join(known)}.")
-    chosen = ", ".join(name for row, name in zip(rows, known, strict=True) if any(row is each for each in found))
-    raise BenchError(f"{wanted!r} could be {len(found)} rows: {chosen}. Give one of these names.")
+    return found
 
 
 def _labels(row: Row) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.tex import escaped
+
 
 @dataclass(frozen=True)
 class Table:
@@ -61,7 +63,7 @@ def to_latex(table: Table) -> str:
         *map(_latex_line, table.lines),
         r"\bottomrule",
         r"\end{tabular}",
-        rf"\caption{{{' '.join(map(_tex, [*table.notes, *table.warnings]))}}}",
+        rf"\caption{{{' '.join(map(escaped, [*table.notes, *table.warnings]))}}}",
         r"\end{table}",
     ]
     return "\n".join(parts) + "\n"
@@ -72,17 +74,7 @@ def _markdown_line(cells: list[str]) -> str:
 
 
 def _latex_line(cells: list[str]) -> str:
-    return " & ".join(map(_tex, cells)) + r" \\"
-
-
-_TEX = {
-    "\\": r"\textbackslash{}", "–": "--", "−": "$-$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "·": r"\textperiodcentered{}", "†": r"\textdagger{}",
-}  # fmt: skip
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(letter, f"\\{letter}" if letter in "&%$#_{}" else letter) for letter in text)
+    return " & ".join(map(escaped, cells)) + r" \\"
 
 
 WRITERS: dict[str, Callable[[Table], str]] = {"csv": to_csv, "md": to_markdown, "latex": to_latex, "json": to_json}

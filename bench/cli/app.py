@@ -3,7 +3,7 @@
 import typer
 
 from bench import __version__
-from bench.cli import ceiling, compare, data, heatmap, inspect, look, results, run, score, trust
+from bench.cli import ceiling, compare, data, export, heatmap, inspect, look, results, run, score, trust, verify
 
 EPILOG = (
     "Exit codes: 0 done · 1 findings · 2 your input · 3 some cells failed · 75 interrupted, run again to go on.  "
@@ -24,7 +24,7 @@ for command in (
     run.plan,
     run.sync,
     results.leaderboard,
-    results.export,
+    export.export,
     score.score,
     compare.noise,
     look.status,
@@ -37,6 +37,7 @@ app.command()(heatmap.heatmap)
 app.command(cls=inspect.SizeOption)(inspect.inspect)
 app.command()(trust.trust)
 app.command(name="list")(look.list_)
+app.command(name="verify-table")(verify.verify_table)
 app.command(name="compare")(compare.compare_rows)
 app.command(cls=ceiling.ManyStrides)(ceiling.ceiling)
 app.add_typer(data.app, name="data")

@@ -1,7 +1,5 @@
-"""`bench leaderboard` and `bench export`."""
+"""`bench leaderboard`, and the ranked rows of a suite."""
 
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,7 +26,6 @@ from bench.export import table
 from bench.leaderboard import PERCENT, Row, collect, rank
 from bench.published import beside
 from bench.scored import statistic
-from bench.store import write_whole
 from bench.tables import WRITERS, Table
 
 MetricOption = Annotated[str, typer.Option("--metric", help="Score to rank by.")]
@@ -56,42 +53,14 @@ def leaderboard(
 ) -> None:
     """Print the ranked results of a suite, seeds grouped, with 95 % intervals."""
     opened = open_suite(suite, store, data_root, settings, smoke)
-    made = _table(ranked(opened, metric, convention), by, "json" if as_json else "text")
+    rows = ranked(opened, metric, convention)
+    made = table(rows) if by is None else broken_down(rows, by, "json" if as_json else "text")
     if as_json:
         print(WRITERS["json"](made), end="")
-        _warn(made)
+        warn(made)
         return
     print(opened.suite.title or opened.suite.name)
     show(made)
-
-
-def export(
-    suite: SuiteArgument,
-    to: Annotated[str, typer.Option("--format", help="csv, md, latex or json.")] = "md",
-    out: Annotated[Path | None, typer.Option("--out", help="File to write. Unset: standard output.", metavar="FILE")] = None,
-    metric: MetricOption = "miou",
-    convention: ConventionOption = "fcn",
-    by: ByOption = None,
-    settings: SetOption = [],  # noqa: B006
-    smoke: SmokeOption = False,
-    store: StoreOption = STORE,
-    data_root: DataOption = DATA,
-) -> None:
-    """Write the leaderboard of a suite for a paper, a README or a program."""
-    if to not in WRITERS:
-        raise BenchError(f"--format {to}: unknown format.{nearest(to, WRITERS)} It is one of {', '.join(WRITERS)}.")
-    made = _table(ranked(open_suite(suite, store, data_root, settings, smoke), metric, convention), by, to)
-    text = WRITERS[to](made)
-    if to in FOR_PROGRAMS:
-        _warn(made)
-    if out is None:
-        sys.stdout.write(text)
-        return
-    try:
-        write_whole(out, text.encode())
-    except OSError as error:
-        raise BenchError(f"--out {out}: cannot be written: {error.strerror or error}") from None
-    say(f"{out}: written")
 
 
 def ranked(opened: Opened, metric: str, convention: str) -> list[Row]:
@@ -120,9 +89,8 @@ def check_score(metric: str) -> None:
         raise BenchError(f"--metric {metric}: unknown score.{nearest(metric, PERCENT)} It is one of {', '.join(PERCENT)}.")
 
 
-def _table(rows: list[Row], by: str | None, to: str) -> Table:
-    if by is None:
-        return table(rows)
+def broken_down(rows: list[Row], by: str, to: str) -> Table:
+    """A leaderboard taken apart; raises BenchError for a way there is not, or one that the format has no place for."""
     if by not in BREAKDOWNS:
         raise BenchError(f"--by {by}: unknown.{nearest(by, BREAKDOWNS)} It is one of {', '.join(BREAKDOWNS)}.")
     if by == "image" and to not in FOR_PROGRAMS:
@@ -130,7 +98,7 @@ def _table(rows: list[Row], by: str | None, to: str) -> Table:
     return BREAKDOWNS[by](rows)
 
 
-def _warn(made: Table) -> None:
+def warn(made: Table) -> None:
     """Warnings, where the product on standard output has no place for them."""
     for warning in made.warnings:
         say(f"warning: {warning}")

@@ -6,11 +6,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from bench import figures
+from bench import __version__, figures
 from bench.export import FORMATS
 from bench.figures.look import QUANTITIES
+from bench.layout import Layout
 from bench.leaderboard import PERCENT
 from bench.names import names
+from bench.paper.command import command
+from bench.paper.latex import latex
+from bench.paper.sheet import sheet
 from bench.stored import ranked
 from dashboard.source import Shown, breakdown, chosen, table
 from dashboard.views import choose, compared
@@ -107,6 +111,10 @@ def _downloads(wanted: list[str], metric: str) -> None:
 def written(shown: Shown, wanted: list[str], metric: str, to: str) -> str:
     """Some rows of a suite as a file; it runs in a thread that knows nothing of the page."""
     rows = ranked(shown.store, shown.suite, metric)[0]
+    if to == "latex":
+        layout = Layout(rows=tuple(wanted), interval="pm")
+        options = {"suite": shown.suite, "metric": metric, "convention": "fcn", "settings": []}
+        return latex(sheet(rows, shown.store, shown.suite, layout, options), command(options, to, layout), __version__)
     return FORMATS[to]([row for name, row in zip(names(rows), rows, strict=True) if name in set(wanted)])
 
 
