@@ -82,7 +82,7 @@ class Cell:
                 "augmentation": self.augmentation.model_dump(mode="json"),
                 "fraction": self.fraction,
                 "seed": self.seed,
-                "train": self.train.model_dump(mode="json", exclude={"recipe"}),
+                "train": self.train.model_dump(mode="json", exclude=_unhashed(self.train)),
             }
             train |= {"resampling": RESAMPLING_PROTOCOL} if self.augmentation.resamples else {}
         if self.start is not None:
@@ -145,6 +145,11 @@ class Cell:
             **({"start": self.start.to_json()} if self.start else {}),
             "fingerprints": None if self.fingerprints is None else dict(self.fingerprints),
         }
+
+
+def _unhashed(train: TrainSpec) -> set[str]:
+    """Fields of a recipe that change no number: its name, and what to do about memory where that is nothing."""
+    return {"recipe"} | ({"on_oom"} if train.on_oom == "fail" else set())
 
 
 def cell_from_json(data: Mapping[str, Any]) -> Cell:

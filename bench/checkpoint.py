@@ -1,5 +1,6 @@
 """Checkpoints that survive a kill: written beside and renamed, the last two kept, loaded without unpickling code."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from bench.errors import BenchError
 
 LAST, PREVIOUS, FINAL = "last.pt", "previous.pt", "final.pt"
 
@@ -25,6 +28,12 @@ class TrainState:
     """``step`` and ``score`` of the best validation so far."""
     saved_best: int | None = None
     """Step of the best weights that the newest checkpoint on disk refers to."""
+    validated: int = 0
+    """Step of the last validation, so that one which was cut short is made up for."""
+    parts: int = 1
+    """Parts in which a step takes its batch, after memory ran out; their gradients are accumulated."""
+    parts_since: int | None = None
+    """The first step that was taken in so many parts."""
 
 
 def best_name(step: int) -> str:
@@ -38,11 +47,12 @@ def save(folder: Path, state: TrainState) -> None:
         "step": state.step,
         "loss_sum": state.loss_sum,
         "best": state.best,
+        "validated": state.validated,
+        "parts": [state.parts, state.parts_since],
         "model": state.model.state_dict(),
         "optimizer": state.optimizer.state_dict(),
     }
-    beside = folder / f".{LAST}.tmp"
-    torch.save(saved, beside)
+    beside = _write(folder / LAST, saved)
     if (folder / LAST).exists():
         (folder / LAST).replace(folder / PREVIOUS)
     beside.replace(folder / LAST)
@@ -69,6 +79,8 @@ def resume(folder: Path, state: TrainState) -> list[str]:
             notes.append(f"{path} is damaged ({type(error).__name__}) and was passed over")
             continue
         state.step, state.loss_sum, state.best = saved["step"], saved["loss_sum"], saved["best"]
+        state.validated = saved.get("validated", state.step)
+        state.parts, state.parts_since = saved.get("parts", (1, None))
         state.saved_best = int(saved["best"]["step"]) if saved["best"] else None
         return notes
     return notes
@@ -76,15 +88,19 @@ def resume(folder: Path, state: TrainState) -> list[str]:
 
 def save_weights(path: Path, model: nn.Module) -> None:
     """Write a model's weights alone, whole or not at all."""
-    beside = path.with_name(f".{path.name}.tmp")
-    torch.save(model.state_dict(), beside)
-    beside.replace(path)
+    _write(path, model.state_dict()).replace(path)
 
 
 def load_weights(path: Path, model: nn.Module) -> None:
-    """Load what `save_weights` wrote."""
+    """Load what `save_weights` wrote; raises BenchError, with what to do, for a file that is damaged."""
     device = next(model.parameters()).device
-    model.load_state_dict(torch.load(path, map_location=device, weights_only=True))
+    try:
+        model.load_state_dict(torch.load(path, map_location=device, weights_only=True))
+    except Exception as error:  # a damaged archive raises whatever its bytes happen to break
+        raise BenchError(
+            f"{path}: the trained weights cannot be read ({type(error).__name__}). Remove {path.parent} and run the suite again: "
+            "the cell is trained anew."
+        ) from error
 
 
 def inherit(path: Path, model: nn.Module) -> dict[str, list[str]]:
@@ -110,8 +126,42 @@ def shared(theirs: Mapping[str, Tensor], mine: Mapping[str, Tensor]) -> dict[str
 
 def finish(folder: Path) -> None:
     """Remove what only an unfinished training needs."""
-    for name in (LAST, PREVIOUS, f".{LAST}.tmp"):
+    for name in (LAST, PREVIOUS):
         (folder / name).unlink(missing_ok=True)
+
+
+def _write(path: Path, data: Any) -> Path:
+    """Write beside ``path``, to the disk, and return where; a disk that is full says so here, and gets its room back."""
+    beside = path.with_name(f".{path.name}.tmp")
+    noted: list[OSError] = []
+    try:
+        with beside.open("wb") as file:
+            torch.save(data, _Noting(file, noted))  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        if noted:
+            raise noted[0] from None
+        raise
+    return beside
+
+
+class _Noting:
+    """A file that remembers why it could not be written: torch tells of a position that it did not expect."""
+
+    def __init__(self, file: Any, noted: list[OSError]) -> None:
+        self.file, self.noted = file, noted
+
+    def write(self, data: Any) -> int:
+        try:
+            return int(self.file.write(data))
+        except OSError as error:
+            self.noted.append(error)
+            raise
+
+    def flush(self) -> None:
+        self.file.flush()
 
 
 def _load(path: Path, state: TrainState) -> Mapping[str, Any]:

@@ -4,12 +4,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from bench.cell import Cell
+from bench.claims import Watch
+from bench.costs import Costs, as_dict
 from bench.data import entry_of
 from bench.data.crops import check_margin
 from bench.data.prepare import prepare_border, prepare_split
@@ -18,14 +21,15 @@ from bench.errors import BenchError
 from bench.job import Job
 from bench.lineage import ancestors
 from bench.per_image import readable
-from bench.plan import Plan, check, roles, trained
+from bench.plan import Plan, Trained, check, roles
 from bench.registry import load
 from bench.runners import RUNNERS
-from bench.runners.local import preflight
-from bench.store import Store, split_key
+from bench.runners.local import fair_threads
+from bench.runners.process import Machine, preflight
+from bench.store import Store, is_full, split_key
 from bench.yamlfile import read_yaml
 
-HOPELESS = ("diverged", "oom")
+HOPELESS = ("diverged", "oom", "timeout")
 """Failures that the same cell on the same machine would repeat: run again only when asked to."""
 
 
@@ -61,26 +65,38 @@ class Options:
     checkpoint_every_s: float = 120.0
     devices: tuple[str, ...] = ()
     """Devices to use; empty: all GPUs, or the CPU."""
+    slots: int = 1
+    """Cells that run on each device at once."""
+    timeout_s: float | None = None
+    """Wall time after which a cell is ended and failed; None for no limit."""
     cache_share: float = 0.5
     """Share of a device's free memory that a cache may take; a larger one is streamed."""
 
 
 def pending(plan: Plan, store: Store, options: Options) -> list[Cell]:
     """The cells a run would take up: all but the finished and the hopeless."""
-    chosen = [cell for cell in plan.cells if cell.id.startswith(options.only or "")]
-    if options.only and not chosen:
-        raise BenchError(f"--cell {options.only}: no cell of this suite has such an id. `bench plan SUITE` prints them.")
-    if options.only:
-        needed = {each.id for cell in chosen for each in ancestors(cell) if not trained(each, store)}
-        chosen = [cell for cell in plan.cells if cell in chosen or cell.id in needed]
+    trained = Trained(store)
+    chosen = wanted(plan, options, trained)
     if options.trained_only:
-        chosen = [cell for cell in chosen if trained(cell, store)]
-    return [cell for cell in chosen if _wanted(cell, store, options.retry) or (options.trained_only and _unreadable(cell, store))]
+        chosen = [cell for cell in chosen if trained(cell)]
+    return [cell for cell in chosen if _open(cell, store, options.retry) or (options.trained_only and _unreadable(cell, store))]
 
 
-def _wanted(cell: Cell, store: Store, retry: bool) -> bool:
+def wanted(plan: Plan, options: Options, trained: Trained | None = None) -> list[Cell]:
+    """The cells a run is about: all of them, or the one named and what has to be trained before it."""
+    if not options.only:
+        return plan.cells
+    chosen = [cell for cell in plan.cells if cell.id.startswith(options.only)]
+    if not chosen:
+        raise BenchError(f"--cell {options.only}: no cell of this suite has such an id. `bench plan SUITE` prints them.")
+    needed = {each.id for cell in chosen for each in ancestors(cell) if not (trained and trained(each))}
+    return [cell for cell in plan.cells if cell in chosen or cell.id in needed]
+
+
+def _open(cell: Cell, store: Store, retry: bool) -> bool:
+    """Whether a cell has no result yet and is worth a try."""
     state = store.state(cell.id)
-    if state == "finished":
+    if state == "finished" and not store.looks_whole(cell.id):
         store.result(cell.id)  # a damaged result is told of here, and not taken for a finished cell
     failure = store.failure(cell.id) if state == "failed" else None
     return state != "finished" and (retry or failure is None or failure.cause not in HOPELESS)
@@ -94,7 +110,10 @@ def _unreadable(cell: Cell, store: Store) -> bool:
 def drive(
     name: str, source: Path, plan: Plan, store: Store, options: Options, view: View, stopping: Callable[[], int]
 ) -> dict[str, str]:
-    """Run what is pending; returns the outcome by cell id. Nothing is trained before all of it has been checked."""
+    """Run what is pending; returns the outcome by cell id. Nothing is trained before all of it has been checked.
+
+    Raises BenchError for what cannot be run, and when the store can no longer be written; what was finished before stays.
+    """
     if plan.blocked:
         raise BenchError("\n".join(plan.missing()))
     if not plan.cells:
@@ -102,18 +121,40 @@ def drive(
             f"{source}: has no `matrix:`, so there is nothing to train. Score predictions with it: bench score {source}"
         )
     todo = pending(plan, store, options)
+    if store.claims.is_dir():
+        Watch(store.claims).sweep(lambda cell_id: store.state(cell_id) == "finished")
     if not todo:
         return {}
+    try:
+        return _drive(todo, name, source, plan, store, options, view, stopping)
+    except OSError as error:
+        if not is_full(error, store.root):
+            raise
+        raise BenchError(
+            f"the store {store.root} cannot be written: {error.strerror or error}. Nothing finished is lost; the same command goes "
+            "on when there is room, or choose another with --store DIR."
+        ) from error
+
+
+def _drive(
+    todo: list[Cell],
+    name: str,
+    source: Path,
+    plan: Plan,
+    store: Store,
+    options: Options,
+    view: View,
+    stopping: Callable[[], int],
+) -> dict[str, str]:
     store.writable()
     check(plan.cells)
-    devices = _devices(options, preflight([Job(cell, store.root, {}) for cell in todo], _lines(source)))
-    jobs = [_job(cell, plan, store, options, view) for cell in todo]
+    machine = preflight([Job(cell, store.root, {}) for cell in todo], lines(source))
+    slots = place(options, machine)
+    jobs = prepare_jobs(todo, plan, store, options, machine, view)
     for cell in todo:
-        (store.folder(cell.id) / "failed.json").unlink(missing_ok=True)
         if _unreadable(cell, store):
-            for name in ("result.json", "per_image.npz"):  # in this order: without its result the cell is taken up again
-                (store.folder(cell.id) / name).unlink(missing_ok=True)
-        store.open_cell(cell)
+            for file in ("result.json", "per_image.npz"):  # in this order: without its result the cell is taken up again
+                (store.folder(cell.id) / file).unlink(missing_ok=True)
     store.note_suite(name, source, plan.cells, [contest.to_json() for contest in plan.contests])
     view.begin(plan, jobs)
     mirror = _Mirror(store, options.tracking_uri, name, view)
@@ -124,62 +165,101 @@ def drive(
             mirror.name(job.cell.id)
 
     try:
-        outcome: dict[str, str] = load(RUNNERS["local"])(jobs, devices=devices, on_event=event, stopping=stopping)
+        outcome: dict[str, str] = load(RUNNERS["local"])(
+            jobs, devices=slots, on_event=event, stopping=stopping, seconds=lengths(jobs, machine)
+        )
     finally:
         mirror.end()
     return outcome
 
 
-def _lines(source: Path) -> Callable[[str], str]:
+def lines(source: Path) -> Callable[[str], str]:
     """Where in its file a suite names a model."""
     return lambda label: read_yaml(source).place(("models", label))
 
 
-def _devices(options: Options, there: list[str]) -> list[str]:
-    """The devices to run on; raises BenchError for one this machine does not have."""
+def place(options: Options, machine: Machine) -> list[str]:
+    """The slots to run in: each device as often as cells run on it at once. Raises BenchError for a device that is not there."""
     for device in options.devices:
-        if device not in (*there, "cpu"):
-            raise BenchError(f"--device {device}: this machine has {', '.join(dict.fromkeys((*there, 'cpu')))}")
-    return list(options.devices) or there
+        if device not in machine.devices:
+            raise BenchError(f"--device {device}: this machine has {', '.join(machine.devices)}")
+    return [*(options.devices or machine.usual)] * options.slots  # one cell on each device before a second one on any
 
 
-def _job(cell: Cell, plan: Plan, store: Store, options: Options, view: View) -> Job:
-    """A cell with its data prepared."""
+def prepare_jobs(
+    cells: list[Cell], plan: Plan, store: Store, options: Options, machine: Machine, view: "View | None" = None
+) -> list[Job]:
+    """Jobs of cells, their data prepared; what many cells share is looked at once."""
+    slots = place(options, machine)
+    threads = options.threads or fair_threads(slots)
+    costs, made = Costs(store), dict[tuple[str, Any], dict[str, Path]]()
+    show = view.preparing if view else lambda name, done, total: None
+    jobs = []
+    for cell in cells:
+        recipe = (cell.recipe.batch, cell.recipe.crop, cell.recipe.epochs, cell.recipe.warmup_steps, cell.fraction)
+        shared = (cell.dataset.model_dump_json(), (recipe, getattr(cell.model, "margin_px", 0), repr(cell.recipe.border_weights)))
+        if shared not in made:
+            made[shared] = _caches(cell, plan, store, options.data_root, show)
+        failed = store.folder(cell.id) / "failed.json"
+        cost = costs.predict(cell, machine.devices[slots[0]], threads, plan.samples, options.checkpoint_every_s)
+        jobs.append(
+            Job(
+                cell,
+                store.root,
+                made[shared],
+                device=slots[0],
+                threads=threads,
+                checkpoint_every_s=options.checkpoint_every_s,
+                cache_share=options.cache_share,
+                timeout_s=options.timeout_s,
+                failure_seen=failed.stat().st_mtime_ns if failed.exists() else None,
+                predicted=as_dict(cost),
+            )
+        )
+    return jobs
+
+
+def _caches(cell: Cell, plan: Plan, store: Store, data_root: Path, show: Callable[[str, int, int], None]) -> dict[str, Path]:
+    """Split -> prepared cache of a cell's data; raises BenchError for a recipe that does not suit it."""
     entry, spec, caches = entry_of(cell.dataset), cell.dataset, {}
     assert cell.fingerprints is not None
     for split in roles(cell).values():
         samples = plan.samples.get(split_key(cell, split))
         if samples is None:
             raise BenchError(
-                f"dataset {cell.dataset_label}: the data is not below {options.data_root}; only its earlier results are known here"
+                f"dataset {cell.dataset_label}: the data is not below {data_root}; only its earlier results are known here"
             )
-        title = f"{cell.dataset_label} {split}"
-        caches[split] = prepare_split(
-            samples,
-            entry,
-            spec,
-            split,
-            cell.fingerprints[split],
-            store.cache,
-            progress=lambda done, total: view.preparing(title, done, total),  # noqa: B023  called at once
-        )
+        progress = partial(show, f"{cell.dataset_label} {split}")
+        caches[split] = prepare_split(samples, entry, spec, split, cell.fingerprints[split], store.cache, progress=progress)
     assert spec.train is not None
     with np.load(caches[spec.train] / "index.npz", allow_pickle=False) as index:
         check_margin(index["sizes"], cell.recipe, int(getattr(cell.model, "margin_px", 0)))
         horizon(cell.recipe, subset_size(len(index["sizes"]), cell.fraction))
     if cell.recipe.border_weights:
-        title = f"{cell.dataset_label} {spec.train} border weights"
-        prepare_border(
-            caches[spec.train], entry, cell.recipe.border_weights, progress=lambda done, total: view.preparing(title, done, total)
-        )
-    return Job(
-        cell,
-        store.root,
-        caches,
-        threads=options.threads,
-        checkpoint_every_s=options.checkpoint_every_s,
-        cache_share=options.cache_share,
-    )
+        progress = partial(show, f"{cell.dataset_label} {spec.train} border weights")
+        prepare_border(caches[spec.train], entry, cell.recipe.border_weights, progress=progress)
+    return caches
+
+
+def lengths(jobs: list[Job], machine: Machine) -> Callable[[Job], float]:
+    """How long cells are: as measured where all were, else by operations a pixel, pixels and steps, in no unit."""
+    if all(job.predicted for job in jobs):
+        return lambda job: float(job.predicted["total_s"]) if job.predicted else 0.0
+    sides: dict[Path, float] = {}
+
+    def guess(job: Job) -> float:
+        cell, recipe = job.cell, job.cell.recipe
+        assert cell.dataset.train is not None
+        folder = job.caches[cell.dataset.train]
+        if folder not in sides:
+            with np.load(folder / "index.npz", allow_pickle=False) as index:
+                sides[folder] = float(index["sizes"].prod(axis=1).mean())
+        crop = recipe.crop
+        pixels = sides[folder] if crop == "full" else float(np.prod(crop if isinstance(crop, tuple) else (crop, crop)))
+        images = recipe.steps * recipe.batch if recipe.steps else (recipe.epochs or 1) * cell.fraction * 1000
+        return machine.flops.get(cell.model.model_dump_json(), 1.0) * pixels * images
+
+    return guess
 
 
 class _Mirror:

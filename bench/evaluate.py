@@ -26,13 +26,21 @@ Batch = tuple[np.ndarray, Tensor, Tensor]
 Keep = Callable[[str, np.ndarray], None]
 
 
-def evaluate(model: nn.Module, cache: Cache, spec: EvalSpec, *, num_classes: int, keep: Keep | None = None) -> PerImage:
+def evaluate(
+    model: nn.Module,
+    cache: Cache,
+    spec: EvalSpec,
+    *,
+    num_classes: int,
+    keep: Keep | None = None,
+    heed: Callable[[], None] = lambda: None,
+) -> PerImage:
     """Predict every image of a cache at its own size, in groups of one size, and sum all that scores are made of.
 
     The model is left in evaluation mode. Pixels in the margin of a model without padding are scored by mirrored borders.
-    ``keep`` is handed the name and the (H, W) uint8 label map of every image.
+    ``keep`` is handed the name and the (H, W) uint8 label map of every image; ``heed`` is called between batches and may raise.
     """
-    return gather(_predicted(model, cache, spec), cache.ids, spec.boundary_ratio, num_classes, keep)
+    return gather(_predicted(model, cache, spec, heed), cache.ids, spec.boundary_ratio, num_classes, keep)
 
 
 def rescore(kept: Path, cache: Cache, spec: EvalSpec, *, num_classes: int) -> PerImage:
@@ -40,10 +48,12 @@ def rescore(kept: Path, cache: Cache, spec: EvalSpec, *, num_classes: int) -> Pe
     return gather(_kept(kept, cache, spec), cache.ids, spec.boundary_ratio, num_classes)
 
 
-def count(model: nn.Module, cache: Cache, spec: EvalSpec, *, num_classes: int) -> np.ndarray:
-    """Confusion counts (N, C, C) alone: what a validation needs."""
+def count(
+    model: nn.Module, cache: Cache, spec: EvalSpec, *, num_classes: int, heed: Callable[[], None] = lambda: None
+) -> np.ndarray:
+    """Confusion counts (N, C, C) alone: what a validation needs; ``heed`` is called between batches and may raise."""
     counts = np.zeros((len(cache), num_classes, num_classes), np.int64)
-    for indices, preds, labels in _predicted(model, cache, spec):
+    for indices, preds, labels in _predicted(model, cache, spec, heed):
         counts[indices] = confusion(preds, labels, num_classes).cpu()
     return counts
 
@@ -70,10 +80,11 @@ def gather(
     return PerImage(ids, widths_px=widths, **arrays)
 
 
-def _predicted(model: nn.Module, cache: Cache, spec: EvalSpec) -> Iterator[Batch]:
+def _predicted(model: nn.Module, cache: Cache, spec: EvalSpec, heed: Callable[[], None]) -> Iterator[Batch]:
     model.eval()
     device = next(model.parameters()).device
     for indices in by_size(cache.sizes, spec.batch):
+        heed()
         images, labels = whole_images(cache, indices, device)
         yield indices, predict(model, images, spec.precision, spec.tile), labels
 

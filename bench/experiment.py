@@ -36,7 +36,7 @@ from bench.profiler import describe, device_name, profile
 from bench.reuse import adopt, link, predicted_alike, profiled_alike
 from bench.store import Result, Store, read_json, write_json
 from bench.summary import scored, summarise
-from bench.train import build_optimizer, train
+from bench.train import Interrupted, Stop, build_optimizer, refuse_batch_statistics, train
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -49,17 +49,15 @@ def run_cell(job: Job, *, report: Report, should_stop: Callable[[], bool]) -> Re
     cell, store = job.cell, Store(job.store)
     folder = store.open_cell(cell)
     device = torch.device(job.device)
-    _set_up(job, device)
+    set_up(job, device)
     entry = entry_of(cell.dataset)
-    torch.manual_seed(torch_seed(cell.seed, "init"))
-    memory_format = torch.channels_last if cell.recipe.channels_last else torch.contiguous_format
-    model = build_model(cell.model, entry.num_classes).to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
+    model = build(job, device)
     trained = folder / "trained.json"
     if not trained.exists() and not adopt(store, cell, folder):
         _train(job, model, folder, device, report, should_stop)
     facts = read_json(trained)
     chosen = _choose(cell, folder, facts, model)
-    sums = _evaluate(job, model, folder, device, report)
+    sums = _evaluate(job, model, folder, device, report, should_stop)
     report({"stage": "profile"})
     begin = time.perf_counter()
     described = describe(model)
@@ -79,37 +77,50 @@ def run_cell(job: Job, *, report: Report, should_stop: Callable[[], bool]) -> Re
         data={**facts["data"], **scored(sums, cell.eval), **_kept(folder)},
         seconds=seconds,
         environment={**environment(device), "training": facts["environment"]},
+        predicted=job.predicted,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+    checkpoint.finish(folder)  # before the result, after which nobody comes here again
     write_json(folder / "result.json", result.model_dump())
-    checkpoint.finish(folder)
     return result
 
 
-def _set_up(job: Job, device: torch.device) -> None:
+def build(job: Job, device: torch.device) -> nn.Module:
+    """The cell's model with its seed's initial weights, on a device."""
+    cell = job.cell
+    torch.manual_seed(torch_seed(cell.seed, "init"))
+    memory_format = torch.channels_last if cell.recipe.channels_last else torch.contiguous_format
+    model = build_model(cell.model, entry_of(cell.dataset).num_classes)
+    return model.to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
+
+
+def set_up(job: Job, device: torch.device) -> None:
     """Threads and determinism of this process."""
     if job.threads:
         torch.set_num_threads(job.threads)
     if device.type == "cuda":
         torch.cuda.set_device(device)
         torch.backends.cudnn.benchmark = not job.cell.recipe.deterministic
-    torch.use_deterministic_algorithms(job.cell.recipe.deterministic)
+    if job.cell.recipe.deterministic != torch.are_deterministic_algorithms_enabled():
+        torch.use_deterministic_algorithms(job.cell.recipe.deterministic)  # which loads torch's compiler, for seconds
 
 
 def _train(job: Job, model: nn.Module, folder: Path, device: torch.device, report: Report, should_stop: Callable[[], bool]) -> None:
     """Train to the last step and write ``final.pt``, the best weights and, as the mark of completion, ``trained.json``."""
     cell = job.cell
     assert cell.dataset.train is not None
-    train_cache, placement = _open(job, cell.dataset.train, device)
+    train_cache, placement = open_split(job, cell.dataset.train, device)
     chosen = subset(train_cache.class_counts, cell.fraction, cell.seed)
     spec = horizon(cell.recipe, len(chosen))
     assert spec.steps is not None
     report({"stage": "train", "steps": spec.steps})
-    val_cache = _open(job, cell.dataset.val, device)[0] if cell.dataset.val else None
+    val_cache = open_split(job, cell.dataset.val, device)[0] if cell.dataset.val else None
     num_classes = entry_of(cell.dataset).num_classes
+    if spec.on_oom == "accumulate":
+        refuse_batch_statistics(model)
     batches = Batches(train_cache, chosen, spec, cell.augmentation, cell.seed)
     streamed = Streamed(batches, device) if placement == "streamed" else None
-    weights = _class_weights(train_cache, chosen, spec.class_weights, device)
+    weights = class_weights(train_cache, chosen, spec.class_weights, device)
     inherited = _inherit(Store(job.store), cell, model, report)
     state = TrainState(model, build_optimizer(model, spec))
     for note in checkpoint.resume(folder, state):
@@ -117,16 +128,22 @@ def _train(job: Job, model: nn.Module, folder: Path, device: torch.device, repor
     curve = Curve(folder / "curve.jsonl", state.step)
     clock = _Clock(job.checkpoint_every_s)
 
+    def heed() -> None:
+        if should_stop():
+            raise Stop
+
     def validate(step: int) -> float:
         assert val_cache is not None
-        value = float(np.nan_to_num(score.miou(count(model, val_cache, cell.eval, num_classes=num_classes).sum(axis=0))))
+        counts = count(model, val_cache, cell.eval, num_classes=num_classes, heed=heed)
+        value = float(np.nan_to_num(score.miou(counts.sum(axis=0))))
         if state.best is None or value > state.best["score"]:
             checkpoint.save_weights(folder / checkpoint.best_name(step), model)
             state.best = {"step": step, "score": value}
         return value
 
-    def log(line: dict[str, float]) -> None:
-        curve.add({**line, "time": time.time(), "seconds": clock.lap()})
+    def log(line: dict[str, Any]) -> None:
+        if "step" in line:
+            curve.add({**line, "time": time.time(), "seconds": clock.lap()})
         report(line)
 
     train(
@@ -154,6 +171,8 @@ def _train(job: Job, model: nn.Module, folder: Path, device: torch.device, repor
         "placement": placement,
     }
     data |= inherited
+    if spec.on_oom == "accumulate":
+        data["accumulated"] = {"parts": state.parts, "since_step": state.parts_since}
     write_json(folder / "train_ids.json", ids)
     facts = {"best": state.best, "steps": spec.steps, "train_s": curve.seconds(), "data": data, "environment": environment(device)}
     write_json(folder / "trained.json", facts)
@@ -186,8 +205,13 @@ def _choose(cell: Cell, folder: Path, facts: dict[str, Any], model: nn.Module) -
     return {"rule": "last", "step": facts["steps"], "val_miou": None}
 
 
-def _evaluate(job: Job, model: nn.Module, folder: Path, device: torch.device, report: Report) -> PerImage:
-    """Score the reported split: from what an earlier run of this cell left, from label maps that were kept, or with the model."""
+def _evaluate(
+    job: Job, model: nn.Module, folder: Path, device: torch.device, report: Report, should_stop: Callable[[], bool]
+) -> PerImage:
+    """Score the reported split: from what an earlier run of this cell left, from label maps that were kept, or with the model.
+
+    Raises Interrupted, with nothing to save, when asked to stop.
+    """
     cell, path = job.cell, folder / "per_image.npz"
     if path.exists():
         return PerImage.read(path)
@@ -195,7 +219,12 @@ def _evaluate(job: Job, model: nn.Module, folder: Path, device: torch.device, re
     entry, kept = entry_of(cell.dataset), folder / PREDICTIONS
     report({"stage": "evaluate"})
     begin = time.perf_counter()
-    cache, _ = _open(job, cell.dataset.test, device)
+    cache, _ = open_split(job, cell.dataset.test, device)
+
+    def heed() -> None:
+        if should_stop():
+            raise Interrupted(read_json(folder / "trained.json")["steps"])
+
     if not kept.exists() and (same := predicted_alike(Store(job.store), cell)):
         report({"note": f"scored from the label maps that {same.parent.name} kept"})
         link(same, kept)
@@ -203,9 +232,9 @@ def _evaluate(job: Job, model: nn.Module, folder: Path, device: torch.device, re
         sums = rescore(kept, cache, cell.eval, num_classes=entry.num_classes)
     elif cell.eval.keep_predictions:
         with PredictionWriter(kept, entry.palette) as writer:
-            sums = evaluate(model, cache, cell.eval, num_classes=entry.num_classes, keep=writer.add)
+            sums = evaluate(model, cache, cell.eval, num_classes=entry.num_classes, keep=writer.add, heed=heed)
     else:
-        sums = evaluate(model, cache, cell.eval, num_classes=entry.num_classes)
+        sums = evaluate(model, cache, cell.eval, num_classes=entry.num_classes, heed=heed)
     sums = replace(sums, seconds=time.perf_counter() - begin)
     sums.write(path)
     return sums
@@ -216,9 +245,9 @@ def _profile(job: Job, model: nn.Module, device: torch.device) -> dict[str, Any]
     cell, store = job.cell, Store(job.store)
     if cell.profile is None:
         return None
-    if (same := profiled_alike(store, cell, environment(device))) is not None:
+    if job.sharing == 1 and (same := profiled_alike(store, cell, environment(device))) is not None:
         return same.profile
-    return profile(model, cell.profile.size or _first_size(job), cell.profile)
+    return profile(model, cell.profile.size or profile_size(job), cell.profile, sharing=job.sharing)
 
 
 def _ceiling(job: Job, stride: int) -> dict[str, Any]:
@@ -233,21 +262,23 @@ def _kept(folder: Path) -> dict[str, float]:
     return {"predictions_mib": round(kept.stat().st_size / 2**20, 3)} if kept.exists() else {}
 
 
-def _class_weights(cache: Cache, chosen: np.ndarray, rule: str, device: torch.device) -> torch.Tensor | None:
+def class_weights(cache: Cache, chosen: np.ndarray, rule: str, device: torch.device) -> torch.Tensor | None:
+    """(C,) weights of the loss over the images trained on, on a device; None for none."""
     if rule == "none":
         return None
     areas = cache.sizes[chosen].prod(axis=1)
     return torch.from_numpy(median_frequency_weights(cache.class_counts[chosen], areas)).float().to(device)
 
 
-def _open(job: Job, split: str, device: torch.device) -> tuple[Cache, Placement]:
+def open_split(job: Job, split: str, device: torch.device) -> tuple[Cache, Placement]:
     """The cache of a split, on the device where it fits; the split trained on with its border terms where those are asked for."""
     spec = job.cell.recipe.border_weights if split == job.cell.dataset.train else None
     border = border_file(spec, entry_of(job.cell.dataset).class_names) if spec else None
     return place(open_cache(job.caches[split], border), device, job.cache_share)
 
 
-def _first_size(job: Job) -> tuple[int, int]:
+def profile_size(job: Job) -> tuple[int, int]:
+    """(height, width) in pixels at which a profile without a size of its own is measured: that of the first scored image."""
     assert job.cell.dataset.test is not None
     height, width = open_cache(job.caches[job.cell.dataset.test]).sizes[0]
     return int(height), int(width)

@@ -1,5 +1,6 @@
 """What a suite's cells are, what of them is done, and what stands in the way of the rest. Nothing here imports torch."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -179,8 +180,9 @@ def check(cells: Iterable[Cell]) -> None:
             )
 
 
-def describe(cell: Cell, store: Store) -> tuple[str, str]:
-    """A cell's state in the store, and in a few words what a run would do with it."""
+def describe(cell: Cell, store: Store, trained: "Trained | None" = None) -> tuple[str, str]:
+    """A cell's state in the store, and in a few words what a run would do with it; for many cells with one ``trained``."""
+    trained = trained or Trained(store)
     state = store.state(cell.id)
     try:
         store.result(cell.id)
@@ -193,14 +195,29 @@ def describe(cell: Cell, store: Store) -> tuple[str, str]:
         return state, f"{failure.cause}: {failure.message}" if failure else ""
     if state == "started":
         return state, "goes on from its last checkpoint"
-    if trained(cell, store):
+    if trained(cell):
         return state, "is scored anew from the weights of a cell trained alike"
     if cell.start is None:
         return state, "trains from the first step"
-    after = "" if trained(cell.start, store) else ", once that is trained"
+    after = "" if trained(cell.start) else ", once that is trained"
     return state, f"trains from the last weights of {cell.start.model_label}{after}"
 
 
-def trained(cell: Cell, store: Store) -> bool:
-    """Whether the store has the weights of a cell that was trained like this one, or is this one."""
-    return any((store.root / "cells").glob(f"{cell.train_id}-*/trained.json"))
+class Trained:
+    """Which trainings a store has the weights of; looked up once, so that thousands of cells cost one reading of the store."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        cells = store.root / "cells"
+        names = os.listdir(cells) if cells.is_dir() else []  # noqa: PTH208  names alone
+        self._known = {name.partition("-")[0] for name in names if (cells / name / "trained.json").exists()}
+
+    def __call__(self, cell: Cell) -> bool:
+        """Whether a cell that was trained like this one, or is this one, has left its weights, by now."""
+        if cell.train_id not in self._known and (self.store.folder(cell.id) / "trained.json").exists():
+            self.add(cell)
+        return cell.train_id in self._known
+
+    def add(self, cell: Cell) -> None:
+        """Take note of a training."""
+        self._known.add(cell.train_id)

@@ -1,6 +1,7 @@
 """What can be told of cells before anything is trained: their models are built and run on shapes alone, on the meta device."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 import torch
 from torch import nn
@@ -11,28 +12,45 @@ from bench.data import entry_of
 from bench.errors import BenchError
 from bench.models import build_model
 from bench.models.shapes import host_bytes
+from bench.models.trace import count_flops
 from bench.specs import TrainSpec
+from bench.train import refuse_batch_statistics
 
+SIDE_PX = 128
+"""Side of the image whose operations are counted to guess which cells are long."""
 BYTES = 4
 """Weights, gradients and what the optimiser remembers are kept in fp32."""
 
 
-def problems(cells: Iterable[Cell]) -> list[tuple[str, str]]:
-    """The model's label and what is wrong with it, each once; weights are read, so that they are known to be there."""
+def survey(cells: Iterable[Cell]) -> tuple[list[tuple[str, str]], dict[str, float]]:
+    """The model's label and what is wrong with it, each once; and the operations a pixel of each model, by its spec as JSON.
+
+    Weights are read, so that they are known to be there.
+    """
     found: dict[tuple[str, str], None] = {}
     built: dict[tuple[str, int], nn.Module] = {}
+    flops: dict[str, float] = {}
     for cell in cells:
         try:
             for text in _problems(cell, built):
                 found[cell.model_label, text] = None
+            with suppress(RuntimeError, ValueError, NotImplementedError):  # one that shapes alone do not carry has no estimate
+                flops[cell.model.model_dump_json()] = _flops_a_pixel(_on_shapes(cell, built))
         except BenchError as error:
             found[cell.model_label, str(error)] = None
-    return list(found)
+    return list(found), flops
+
+
+def _flops_a_pixel(model: nn.Module) -> float:
+    side = SIDE_PX + 2 * int(getattr(model, "margin", 0))
+    return count_flops(model, (side, side)) / SIDE_PX**2
 
 
 def _problems(cell: Cell, built: dict[tuple[str, int], nn.Module]) -> Iterator[str]:
     model = _on_shapes(cell, built)
     yield from _too_large(model, cell.recipe)
+    if cell.recipe.on_oom == "accumulate":
+        refuse_batch_statistics(model)
     if cell.start is not None and not shared(_on_shapes(cell.start, built).state_dict(), model.state_dict()):
         yield f"init_from: shares no parameter with {cell.start.model_label}, which it is to start from; leave init_from out"
     if cell.recipe.batch == 1:  # where batch normalisation may find a single value

@@ -23,11 +23,12 @@ def describe(model: nn.Module) -> dict[str, Any]:
 
 
 @torch.inference_mode()
-def profile(model: nn.Module, size: tuple[int, int], spec: ProfileSpec) -> dict[str, Any]:
+def profile(model: nn.Module, size: tuple[int, int], spec: ProfileSpec, *, sharing: int = 1) -> dict[str, Any]:
     """Time forward passes of (height, width) ``size`` on the model's device, class map included, data loading excluded.
 
     Latency is at batch 1, throughput at ``spec.batch``. Warm-up is not timed, and the device is synchronised around each pass.
-    A model that loses a margin is given as much more, so that an image of ``size`` is labelled.
+    A model that loses a margin is given as much more, so that an image of ``size`` is labelled. The device's name says how many
+    cells are ``sharing`` it, so that such speeds are not compared with those of a device on its own.
     """
     model.eval()
     device = next(model.parameters()).device
@@ -37,11 +38,11 @@ def profile(model: nn.Module, size: tuple[int, int], spec: ProfileSpec) -> dict[
     )
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    throughput_s = _times(model, batch, spec, device)
-    latency_s = _times(model, single, spec, device)
+    throughput_s = times(model, batch, spec, device)
+    latency_s = times(model, single, spec, device)
     median_s = float(np.median(throughput_s))
     return {
-        "device": device_name(device),
+        "device": device_name(device) + (f", shared by {sharing} cells" if sharing > 1 else ""),
         "precision": spec.precision,
         "height_px": size[0],
         "width_px": size[1],
@@ -56,7 +57,8 @@ def profile(model: nn.Module, size: tuple[int, int], spec: ProfileSpec) -> dict[
     }
 
 
-def _times(model: nn.Module, images: torch.Tensor, spec: ProfileSpec, device: torch.device) -> list[float]:
+def times(model: nn.Module, images: torch.Tensor, spec: ProfileSpec, device: torch.device) -> list[float]:
+    """Seconds of each timed pass of a (B, 3, H, W) batch."""
     seconds = []
     for round_ in range(spec.warmup + spec.rounds):
         begin = time.perf_counter()

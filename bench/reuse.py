@@ -55,6 +55,7 @@ def profiled_alike(store: Store, cell: Cell, here: dict[str, Any]) -> Result | N
     """The result of a cell with the same weights that was profiled in the same way on a device such as ``here``."""
     for sibling in _siblings(store, cell):
         result = store.result(sibling.name) if sibling.name.endswith(cell.id[cell.id.rindex("-") :]) else None
-        if result and all(result.environment.get(key) == here[key] for key in ("device", "threads", "torch")):
+        alone = result is not None and result.profile is not None and result.profile["device"] == here["device"]
+        if result and alone and all(result.environment.get(key) == here[key] for key in ("device", "threads", "torch")):
             return result
     return None

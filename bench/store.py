@@ -4,13 +4,12 @@
 ``result.json`` or ``failed.json``. Both appear whole or not at all, so their presence is the cell's state.
 """
 
-import fcntl
+import errno
 import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
@@ -54,6 +53,8 @@ class Result(BaseModel):
     seconds: dict[str, float]
     """Wall time of each stage."""
     environment: dict[str, Any]
+    predicted: dict[str, Any] | None = None
+    """What `bench plan --measure` had foretold on such a device: a `bench.costs.Cost`."""
     finished: str
 
 
@@ -65,7 +66,7 @@ class Failure(BaseModel):
     schema_version: int = SCHEMA_VERSION
     cell_id: str
     cause: str
-    """"oom", "diverged", "crashed", "input" or "error"."""
+    """"oom", "diverged", "timeout", "crashed", "input" or "error"."""
     message: str
     step: int | None = None
     traceback: str = ""
@@ -162,18 +163,33 @@ class Store:
         path = self.root / "suites" / f"{name}.json"
         return read_json(path, "Remove it and run the suite again.") if path.exists() else None
 
-    @contextmanager
-    def claim(self, cell_id: str) -> Iterator[bool]:
-        """Hold a cell against other processes; yields False when another holds it. The kernel drops a dead owner's claim."""
-        path = self.root / "claims" / cell_id
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            yield True
+    @property
+    def claims(self) -> Path:
+        """Where the claims on cells that are being run lie: see `bench.claims`."""
+        return self.root / "claims"
+
+    def looks_whole(self, cell_id: str) -> bool:
+        """Whether a finished cell's result is at least not cut off, without the cost of reading all of it."""
+        with (self.folder(cell_id) / "result.json").open("rb") as file:
+            begin = file.read(1)
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 2))
+            return begin == b"{" and file.read() == b"}\n"
+
+
+def is_full(error: BaseException, root: Path) -> bool:
+    """Whether an error means that the store below ``root`` cannot be written, which no cell is to blame for."""
+    if not isinstance(error, OSError):
+        return False
+    below = error.filename is not None and str(error.filename).startswith(str(root))
+    always = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE)
+    return error.errno in always or (below and error.errno in (errno.EIO, errno.EACCES, errno.EPERM))
+
+
+def clear_torn(folder: Path) -> None:
+    """Remove what killed processes left half written in a cell's folder; for the owner of its claim alone."""
+    for file in folder.glob(".*"):
+        if not file.name.startswith(".mlflow"):  # the mirror's, which holds no claim
+            file.unlink(missing_ok=True)
 
 
 def split_key(cell: Cell, split: str) -> str:

@@ -66,6 +66,8 @@ class Mirror:
         if not (folder / "cell.json").exists():
             return False
         with _one_at_a_time(folder):
+            for torn in folder.glob(".mlflow.json.*"):  # of a mirror that was killed
+                torn.unlink(missing_ok=True)
             run = known["run"] if known and self._exists(known["run"]) else self._run(cell_id, folder)
             sent = known["lines"] if known and known["run"] == run and known["lines"] <= len(lines) else 0
             self._send_curve(run, lines[sent:])
@@ -191,6 +193,7 @@ def main() -> None:
                 print(json.dumps({"cell": cell_id, "error": str(error).splitlines()[0][:300]}), file=sys.stderr, flush=True)
                 if ended:
                     sys.exit(1)
+                named[cell_id] = named.pop(cell_id)  # behind the others, which it may not hold up
                 break
         if ended:
             sys.exit(0)

@@ -6,10 +6,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from bench.checkpoint import TrainState
 from bench.data.chance import torch_seed
-from bench.losses import segmentation_loss
+from bench.errors import BenchError
+from bench.losses import mean_divisor, segmentation_loss
 from bench.specs import TrainSpec
 
 Batch = tuple[Tensor, ...]
@@ -26,12 +28,33 @@ class Diverged(Exception):
         self.step = step
 
 
+class Stop(Exception):
+    """Raised by a validation that was asked to stop; the training saves, and makes up for it when it goes on."""
+
+
 class Interrupted(Exception):
     """The training was asked to stop, and has saved where it is."""
 
     def __init__(self, step: int) -> None:
         super().__init__(f"stopped after step {step}")
         self.step = step
+
+
+def refuse_batch_statistics(model: nn.Module) -> None:
+    """Raise BenchError for a model whose layers look at the batch as a whole: parts of it would train to something else."""
+    names = [
+        name for name, part in model.named_modules() if isinstance(part, _BatchNorm) or getattr(part, "track_running_stats", False)
+    ]
+    if names:
+        raise BenchError(
+            f"train.on_oom: accumulate would change the batch statistics of {len(names)} layers, {names[0]} first. Set on_oom: "
+            "fail and a smaller train.batch or train.crop, or a model without batch normalisation."
+        )
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory has run out, on a GPU or on the host."""
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
 
 
 def train(
@@ -41,7 +64,7 @@ def train(
     *,
     seed: int,
     class_weights: Tensor | None = None,
-    log: Callable[[dict[str, float]], None],
+    log: Callable[[dict[str, Any]], None],
     validate: Callable[[int], float] | None,
     save: Callable[[TrainState], None],
     should_save: Callable[[], bool],
@@ -49,56 +72,105 @@ def train(
 ) -> None:
     """Train ``state`` from the step it is at to ``spec.steps``, which must be known by now.
 
-    ``validate(step)`` scores the current weights and keeps them when they are the best so far. Raises Diverged, and
-    Interrupted after saving when ``should_stop`` says so.
+    ``validate(step)`` scores the current weights and keeps them when they are the best so far; it may raise Stop. ``log`` is
+    handed lines of the curve, and a ``note`` for people. Raises Diverged, and Interrupted after saving when asked to stop.
     """
     assert spec.steps is not None, "epochs are turned into steps where the number of images is known"
     model, optimizer = state.model, state.optimizer
     device = next(model.parameters()).device
-    margin = int(getattr(model, "margin", 0))
     log_every = max(1, spec.steps // LOG_LINES)
     val_every = spec.val_every or max(1, spec.steps // 10)
     since = state.step
     state.loss_sum = state.loss_sum.to(device)
     model.train()
-    for step in range(state.step, spec.steps):
-        torch.manual_seed(torch_seed(seed, "dropout", step))
-        images, labels, *border = batches(step)
-        rate = learning_rate(step, spec)
-        for group in optimizer.param_groups:
-            group["lr"] = rate * group["lr_factor"]
-        with torch.autocast(device.type, torch.bfloat16, enabled=spec.precision == "bf16"):
-            logits = model(images)
+
+    def validated() -> None:
+        due = state.step and (state.step % val_every == 0 or state.step == spec.steps)
+        if validate and due and state.validated != state.step:
+            log({"step": state.step, "val_miou": validate(state.step)})
+            state.validated = state.step
+            model.train()
+
+    def interrupted() -> Interrupted:
+        save(state)
+        return Interrupted(state.step)
+
+    try:
+        validated()  # one that an interruption cut short
+        for step in range(state.step, spec.steps):
+            torch.manual_seed(torch_seed(seed, "dropout", step))
+            batch = batches(step)
+            rate = learning_rate(step, spec)
+            for group in optimizer.param_groups:
+                group["lr"] = rate * group["lr_factor"]
+            loss = _gradients(state, batch, spec, class_weights, log)
+            optimizer.step()
+            state.step = step + 1
+            state.loss_sum += loss
+            last = state.step == spec.steps
+            if state.step % log_every == 0 or last:
+                mean = state.loss_sum.item() / (state.step % log_every or log_every)  # the loop's only host sync
+                state.loss_sum.zero_()
+                if not math.isfinite(mean):
+                    raise Diverged(state.step, mean)
+                log({"step": state.step, "loss": mean, "lr": rate, "steps_done": state.step - since})
+            validated()
+            if should_stop() and not last:
+                raise interrupted()
+            if should_save():
+                save(state)
+    except Stop:
+        raise interrupted() from None
+    save(state)
+
+
+def _gradients(
+    state: TrainState,
+    batch: Batch,
+    spec: TrainSpec,
+    class_weights: Tensor | None,
+    log: Callable[[dict[str, Any]], None],
+) -> Tensor:
+    """Leave the gradients of a batch's loss in the model and return the loss, in as many parts as memory asks for."""
+    while True:
+        state.optimizer.zero_grad(set_to_none=True)
+        try:
+            return _accumulated(state.model, batch, spec, class_weights, state.parts)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            size = len(batch[0])
+            if spec.on_oom == "fail" or not out_of_memory(error) or state.parts >= size:
+                raise
+            state.parts, state.parts_since = min(size, 2 * state.parts), state.step + 1
+        # Out of the handler, whose traceback holds the failed step's tensors.
+        state.optimizer.zero_grad(set_to_none=True)
+        if torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
+        log({"note": f"step {state.step + 1}: out of memory; goes on with batches of {size} in {state.parts} parts, accumulated"})
+
+
+def _accumulated(model: nn.Module, batch: Batch, spec: TrainSpec, class_weights: Tensor | None, parts: int) -> Tensor:
+    margin = int(getattr(model, "margin", 0))
+    images, labels, *border = batch
+    labels = inner(labels, margin)
+    extra = spec.border_weights.w0 * inner(border[0], margin).float() if spec.border_weights else None
+    divisor = mean_divisor(labels, class_weights=class_weights, pixel_weights=extra) if parts > 1 else None
+    total = torch.zeros((), device=images.device)
+    for rows in torch.arange(len(images)).tensor_split(parts):
+        part = slice(int(rows[0]), int(rows[-1]) + 1)
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=spec.precision == "bf16"):
+            logits = model(images[part])
         loss = segmentation_loss(
             logits,
-            inner(labels, margin),
+            labels[part],
             class_weights=class_weights,
-            pixel_weights=spec.border_weights.w0 * inner(border[0], margin).float() if spec.border_weights else None,
+            pixel_weights=None if extra is None else extra[part],
             label_smoothing=spec.label_smoothing,
             reduction=spec.loss,
+            divisor=divisor,
         )
-        optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        optimizer.step()
-        state.step = step + 1
-        state.loss_sum += loss.detach()
-        last = state.step == spec.steps
-        if state.step % log_every == 0 or last:
-            mean = state.loss_sum.item() / (state.step % log_every or log_every)  # the loop's only host sync
-            state.loss_sum.zero_()
-            if not math.isfinite(mean):
-                raise Diverged(state.step, mean)
-            log({"step": state.step, "loss": mean, "lr": rate, "steps_done": state.step - since})
-        if validate and (state.step % val_every == 0 or last):
-            score = validate(state.step)
-            log({"step": state.step, "val_miou": score})
-            model.train()
-        if should_stop() and not last:
-            save(state)
-            raise Interrupted(state.step)
-        if should_save():
-            save(state)
-    save(state)
+        total += loss.detach()
+    return total
 
 
 def inner(labels: Tensor, margin: int) -> Tensor:

@@ -23,6 +23,7 @@ FLOORS = [
     [
         "bench.explain",
         "bench.cell",
+        "bench.claims",
         "bench.contest",
         "bench.entrants",
         "bench.suite",
@@ -51,11 +52,12 @@ FLOORS = [
         "bench.side_by_side",
     ],
     ["bench.train", "bench.evaluate", "bench.profiler", "bench.summary", "bench.ceilings.*"],
-    ["bench.plan", "bench.smoke", "bench.preflight", "bench.experiment", "bench.external"],
+    ["bench.plan", "bench.costs", "bench.preflight", "bench.smoke", "bench.experiment", "bench.trial", "bench.external"],
     [
         "bench.runners",
         "bench.runners.*",
         "bench.drive",
+        "bench.rehearsal",
         "bench.scored",
         "bench.judge",
         "bench.leaderboard",

@@ -27,6 +27,8 @@ def parts(cell: Cell) -> list[str]:
     [
         ("train.lr=0.5", [True, False, False]),
         ("model.width=3", [True, False, False]),
+        ("train.on_oom=accumulate", [True, False, False]),
+        ("train.on_oom=fail", [False, False, False]),
         ("augmentation.flip=0.5", [True, False, False]),
         ("matrix.seed=[7]", [True, False, False]),
         ("matrix.fraction=[0.5]", [True, False, False]),

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from bench.losses import segmentation_loss
+from bench.losses import mean_divisor, segmentation_loss
 
 WEIGHTS = torch.tensor([0.5, 2.0, 1.0, 7.0, 0.1])
 
@@ -57,3 +57,19 @@ def test_half_precision_logits_are_summed_in_full():
     loss = segmentation_loss(logits.bfloat16(), labels)
     assert loss.dtype is torch.float32
     torch.testing.assert_close(loss, segmentation_loss(logits.bfloat16().float(), labels))
+
+
+def test_the_losses_of_parts_add_up_to_that_of_the_whole() -> None:
+    torch.manual_seed(0)
+    logits, labels = torch.randn(6, 3, 5, 4, dtype=torch.float64), torch.randint(0, 3, (6, 5, 4))
+    labels[0], labels[1, :, :2] = 255, 255  # void pixels spread unevenly
+    weights, extra = torch.tensor([1.0, 3.0, 0.5]), torch.rand(6, 5, 4)
+    for smoothing in (0.0, 0.1):
+        options = {"class_weights": weights, "label_smoothing": smoothing}
+        whole = segmentation_loss(logits, labels, pixel_weights=extra, **options)
+        divisor = mean_divisor(labels, class_weights=weights, pixel_weights=extra)
+        parts = [slice(0, 1), slice(1, 4), slice(4, 6)]
+        losses = [
+            segmentation_loss(logits[each], labels[each], pixel_weights=extra[each], divisor=divisor, **options) for each in parts
+        ]
+        assert sum(losses).item() == pytest.approx(whole.item(), rel=1e-6)

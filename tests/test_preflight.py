@@ -9,7 +9,7 @@ from bench.cell import Cell
 from bench.errors import BenchError
 from bench.expand import expand
 from bench.models import build_model
-from bench.preflight import memory_bytes, problems
+from bench.preflight import memory_bytes, survey
 from bench.specs import FcnSpec, SmpSpec, UnetSpec
 from bench.suite import load_suite
 
@@ -63,27 +63,27 @@ def test_a_batch_that_cannot_be_normalised_is_told_when_training_would_fail(
     except BenchError as error:
         assert "train.batch must be 2 or more" in str(error)
         fails = True
-    found = problems([cell])
+    found = survey([cell])[0]
     assert [label for label, _ in found] == [model] * fails
     assert fails == (model in ("deep", "trunk") and batch == 1 and crop in ("full", "32"))
     assert all("train.batch must be 2 or more" in text for _, text in found)
 
 
 def test_a_width_beyond_all_memory_is_told_and_allocates_nothing(tmp_path: Path) -> None:
-    ((label, text),) = problems(cells(tmp_path, "matrix.model=[wide]"))
+    ((label, text),) = survey(cells(tmp_path, "matrix.model=[wide]"))[0]
     assert label == "wide" and "this machine has" in text and "Choose a smaller width" in text
-    assert not problems(cells(tmp_path)) and memory_bytes() > 2**28
+    assert not survey(cells(tmp_path))[0] and memory_bytes() > 2**28
 
 
 def test_a_start_that_shares_nothing_is_told_and_one_that_shares_is_not(tmp_path: Path) -> None:
     assert [
         (label, "init_from: shares no parameter with paper" in text)
-        for label, text in problems(cells(tmp_path, "matrix.model=[other, finer]"))
+        for label, text in survey(cells(tmp_path, "matrix.model=[other, finer]"))[0]
     ] == [("other", True)]
 
 
 def test_what_a_library_does_not_have_is_told(tmp_path: Path) -> None:
-    ((label, text),) = problems(cells(tmp_path, "matrix.model=[encoder]"))
+    ((label, text),) = survey(cells(tmp_path, "matrix.model=[encoder]"))[0]
     assert label == "encoder" and "Did you mean 'resnet18'" in text
 
 

@@ -1,13 +1,12 @@
-"""The store: whole files or none, states, claims, and clear words for what cannot be read."""
+"""The store: whole files or none, states, and clear words for what cannot be read."""
 
 import json
-import multiprocessing
 from pathlib import Path
 
 import pytest
 
 from bench.errors import BenchError
-from bench.store import Failure, Store, write_json
+from bench.store import Failure, Store, clear_torn, write_json
 
 
 def failure(cell_id: str) -> dict:
@@ -67,21 +66,19 @@ def test_a_cell_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
             store.find(prefix)
 
 
-def _try(root: Path, answer) -> None:  # type: ignore[no-untyped-def]
-    with Store(root).claim("a") as mine:
-        answer.put(mine)
+def test_a_result_that_was_cut_off_is_seen_without_reading_all_of_it(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.folder("a").mkdir(parents=True)
+    path = store.folder("a") / "result.json"
+    write_json(path, {"metrics": {"miou": 0.5}})
+    assert store.looks_whole("a")
+    for content in (path.read_bytes()[:-5], b"", b"\0" * 40):
+        path.write_bytes(content)
+        assert not store.looks_whole("a")
 
 
-def test_one_process_holds_a_cell_and_death_frees_it(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    answer = context.Queue()
-
-    def ask() -> bool:
-        process = context.Process(target=_try, args=(tmp_path, answer))
-        process.start()
-        process.join(60)
-        return bool(answer.get(timeout=10))
-
-    with Store(tmp_path).claim("a") as mine:
-        assert mine and not ask()
-    assert ask()
+def test_what_a_kill_left_half_written_is_cleared(tmp_path: Path) -> None:
+    for name in (".last.pt.tmp", ".result.json.abc", ".mlflow.lock", "last.pt"):
+        (tmp_path / name).touch()
+    clear_torn(tmp_path)
+    assert sorted(each.name for each in tmp_path.iterdir()) == [".mlflow.lock", "last.pt"]

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from bench.checkpoint import TrainState
+from bench.errors import BenchError
 from bench.specs import TrainSpec
-from bench.train import Diverged, Interrupted, build_optimizer, inner, learning_rate, train
+from bench.train import Diverged, Interrupted, Stop, build_optimizer, inner, learning_rate, refuse_batch_statistics, train
 
 
 def spec(**fields: object) -> TrainSpec:
@@ -71,3 +72,93 @@ def test_a_training_that_is_stopped_has_saved_where_it_is() -> None:
     model = nn.Conv2d(3, 2, 1)
     with pytest.raises(Interrupted, match="stopped after step 3"):
         run(model, spec(lr=0.1), stop_at=3)
+
+
+class Hungry(nn.Conv2d):
+    """A model for which memory runs out above so many images."""
+
+    most = 64
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if len(images) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate much")
+        return super().forward(images)
+
+
+def stepped(most: int, **fields: object) -> tuple[TrainState, list[dict]]:
+    torch.manual_seed(0)
+    model = Hungry(3, 4, 3, padding=1)
+    model.most = most
+    train_spec = spec(lr=0.1, batch=5, **fields)
+    state, lines = TrainState(model, build_optimizer(model, train_spec)), []
+
+    def batch(step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        chance = torch.Generator().manual_seed(step)
+        labels = torch.randint(0, 4, (5, 6, 6), generator=chance)
+        labels[0] = 255
+        return torch.randn(5, 3, 6, 6, generator=chance), labels
+
+    silent = {"save": lambda state: None, "should_save": lambda: False, "should_stop": lambda: False}
+    train(state, batch, train_spec, seed=0, log=lines.append, validate=None, **silent)  # type: ignore[arg-type]
+    return state, lines
+
+
+@pytest.mark.parametrize("loss", ["mean", "sum"])
+def test_an_accumulated_training_is_that_of_the_whole_batch_to_rounding(loss: str) -> None:
+    whole, expected = stepped(64, loss=loss)
+    parted, lines = stepped(2, loss=loss, on_oom="accumulate")
+    assert (parted.parts, parted.parts_since) == (4, 1) and whole.parts == 1
+    assert [line["note"] for line in lines if "note" in line][-1] == (
+        "step 1: out of memory; goes on with batches of 5 in 4 parts, accumulated"
+    )
+    losses = [[line["loss"] for line in each if "loss" in line] for each in (lines, expected)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5) and len(losses[0]) == 10
+    for one, other in zip(whole.model.parameters(), parted.model.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_without_accumulation_a_batch_is_never_changed() -> None:
+    with pytest.raises(torch.OutOfMemoryError):
+        stepped(2)
+    with pytest.raises(torch.OutOfMemoryError):
+        stepped(0, on_oom="accumulate")  # not even one image fits
+
+
+def test_accumulation_is_refused_where_batch_statistics_would_change() -> None:
+    refuse_batch_statistics(nn.Sequential(nn.GroupNorm(1, 4), nn.InstanceNorm2d(4), nn.LayerNorm(4)))
+    for layer in (nn.BatchNorm2d(4), nn.SyncBatchNorm(4), nn.InstanceNorm2d(4, track_running_stats=True)):
+        with pytest.raises(BenchError, match=r"batch statistics of 1 layers, 0 first"):
+            refuse_batch_statistics(nn.Sequential(layer))
+
+
+def test_a_validation_that_was_cut_short_is_made_up_for() -> None:
+    model, train_spec = nn.Conv2d(3, 2, 1), spec(val_every=4, lr=0.1)
+    state = TrainState(model, build_optimizer(model, train_spec))
+    lines: list[dict] = []
+    stop = {4}
+
+    def validate(step: int) -> float:
+        if step in stop:
+            stop.remove(step)
+            raise Stop
+        return step / 100
+
+    def go_on() -> None:
+        train(
+            state,
+            lambda step: (torch.ones(2, 3, 4, 4), torch.zeros(2, 4, 4, dtype=torch.uint8)),
+            train_spec,
+            seed=0,
+            log=lines.append,
+            validate=validate,
+            save=lambda state: None,
+            should_save=lambda: False,
+            should_stop=lambda: False,
+        )
+
+    with pytest.raises(Interrupted, match="stopped after step 4"):
+        go_on()
+    assert [line["step"] for line in lines if "val_miou" in line] == []
+    go_on()
+    assert [line["step"] for line in lines if "val_miou" in line] == [4, 8, 10]
+    assert [line["step"] for line in lines if "loss" in line] == list(range(1, 11))

@@ -59,6 +59,8 @@ class Display:
                 say(f"start    {label}  [{id_}] on {details['device']}")
         elif kind == "report":
             self._report(id_, label, details)
+        elif kind == "busy":
+            self._line(f"waits    {label}: held by {details['owner']}")
         else:
             cell = self.running.pop(id_, None)
             took = time.monotonic() - cell["begin"] if cell else 0.0
@@ -67,8 +69,7 @@ class Display:
             if kind == "finished":
                 self.durations.append(took)
             reason = f": {details['cause']}: {details['message']}" if kind == "failed" else ""
-            if kind != "busy":
-                self._line(f"{kind:9}{label}  {took:.0f} s  ({self.done} of {self.total}{self._left()}){reason}")
+            self._line(f"{kind:9}{label}  {took:.0f} s  ({self.done} of {self.total}{self._left()}){reason}")
 
     def note(self, text: str) -> None:
         """Say something without disturbing the panel."""

@@ -26,7 +26,7 @@ from bench.errors import BenchError, nearest
 from bench.metrics import METRICS
 from bench.metrics.dialects import DIALECTS, same_as
 from bench.models import MODELS
-from bench.plan import describe
+from bench.plan import Trained, describe
 from bench.store import Store
 
 
@@ -40,9 +40,9 @@ def status(
 ) -> None:
     """Print how far each cell of a suite has come; exit code 3 when some failed, 1 when some are damaged."""
     opened = open_suite(suite, store, data_root, settings, smoke)
-    rows = []
+    rows, trained = [], Trained(opened.store)
     for cell in opened.plan.cells:
-        state, reason = describe(cell, opened.store)
+        state, reason = describe(cell, opened.store, trained)
         lines = read_curve(opened.store.folder(cell.id) / "curve.jsonl") if state != "new" else []
         step = max((line["step"] for line in lines), default=0)
         detail = reason if state == "failed" else ""

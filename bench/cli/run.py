@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bench.cell import Cell
 from bench.cli.display import Display
 from bench.cli.options import (
     DATA,
@@ -24,10 +25,12 @@ from bench.cli.options import (
     open_suite,
 )
 from bench.cli.printing import cell_row, print_json, print_table, say
-from bench.drive import Options, drive, pending
+from bench.costs import took
+from bench.drive import Options, drive, pending, wanted
 from bench.errors import BenchError
-from bench.plan import check, describe, trained
+from bench.plan import Trained, check, describe
 from bench.registry import permit
+from bench.rehearsal import Forecast, forecast
 from bench.tracking import default_uri
 from bench.trust import check_plugins
 
@@ -39,7 +42,11 @@ UriOption = Annotated[
 TrackingOption = Annotated[str, typer.Option("--tracking", help="on, or off for no MLflow.", metavar="on|off")]
 DeviceOption = Annotated[list[str], typer.Option("--device", help="cpu, cuda:0, … Unset: all GPUs, or the CPU.")]
 PluginOption = Annotated[bool, typer.Option("--allow-plugins", help="Run code that the suite's models and data sets name.")]
-ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads of a cell. Unset: torch's choice.")]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option("--threads", min=1, help="CPU threads of a cell. Unset: all cores, shared out where cells run side by side."),
+]
+SlotsOption = Annotated[int, typer.Option("--slots", min=1, max=64, help="Cells that run on each device at once.")]
 
 
 def run(
@@ -47,11 +54,17 @@ def run(
     settings: SetOption = [],  # noqa: B006  typer reads the default and never changes it
     smoke: SmokeOption = False,
     cell: Annotated[str | None, typer.Option("--cell", help="Run only the cell whose id begins so.", metavar="ID")] = None,
-    retry: Annotated[bool, typer.Option("--retry", help="Also take up cells that diverged or ran out of memory.")] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Also take up cells that diverged, timed out or ran out of memory.")
+    ] = False,
     tracking: TrackingOption = "on",
     tracking_uri: UriOption = None,
     device: DeviceOption = [],  # noqa: B006
+    slots: SlotsOption = 1,
     threads: ThreadsOption = None,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", min=1, help="Seconds after which a cell is ended and failed. Unset: no limit.")
+    ] = None,
     checkpoint_every: Annotated[float, typer.Option("--checkpoint-every", min=0, help="Seconds between checkpoints.")] = 120.0,
     cache_share: Annotated[
         float, typer.Option("--cache-share", min=0, max=1, help="Share of free GPU memory a data set may take, or it is streamed.")
@@ -74,6 +87,8 @@ def run(
         threads=threads,
         checkpoint_every_s=checkpoint_every,
         devices=tuple(device),
+        slots=slots,
+        timeout_s=timeout,
         cache_share=cache_share,
     )
     _drive(opened, options, _again(settings, smoke, store))
@@ -101,7 +116,8 @@ def rescore(
     check_plugins(opened.plan.cells, opened.suite.document.path, allowed=allow_plugins)
     uri = _uri(tracking, tracking_uri, opened, smoke)
     options = Options(opened.data_root, uri, trained_only=True, threads=threads, devices=tuple(device))
-    untrained = sum(not trained(cell, opened.store) for cell in opened.plan.cells)
+    trained = Trained(opened.store)
+    untrained = sum(not trained(cell) for cell in opened.plan.cells)
     if untrained:
         say(f"{untrained} of {len(opened.plan.cells)} cells are not trained yet and are left out; `bench run` trains them.")
     _drive(opened, options, _again(settings, smoke, store))
@@ -153,20 +169,24 @@ class Stopping:
 
 def _conclude(opened: Opened, options: Options, outcome: dict[str, str], flag: str) -> int:
     """Say what came of a run and what to do next; returns the exit code."""
-    path, states = opened.suite.document.path, Counter(opened.store.state(cell.id) for cell in opened.plan.cells)
+    path, cells = opened.suite.document.path, wanted(opened.plan, options)
+    states = Counter(opened.store.state(cell.id) for cell in cells)
     left, verb = pending(opened.plan, opened.store, options), "rescore" if options.trained_only else "run"
-    if "stopped" in outcome.values() or any(cell.id not in outcome and not options.only for cell in left):
-        say(f"Stopped. {states['finished']} of {len(opened.plan.cells)} cells have results. Go on with: bench {verb} {path}{flag}")
+    if "stopped" in outcome.values() or any(cell.id not in outcome for cell in left):
+        say(f"Stopped. {states['finished']} of {len(cells)} cells have results. Go on with: bench {verb} {path}{flag}")
         return 75
     if not outcome:
-        say(f"Nothing to do: {states['finished']} of {len(opened.plan.cells)} cells have results.")
-    for cell in opened.plan.cells:
+        say(f"Nothing to do: {states['finished']} of {len(cells)} cells have results.")
+    for cell in cells:
         failure = opened.store.failure(cell.id) if opened.store.state(cell.id) == "failed" else None
         if failure:
             say(f"failed  {cell.label}: {failure.cause}: {failure.message}  (log: {opened.store.folder(cell.id) / 'log.txt'})")
     if states["failed"]:
-        again = " `bench run --retry` takes up those that diverged or ran out of memory." if not left else ""
-        say(f"{states['failed']} of {len(opened.plan.cells)} cells failed.{again}")
+        again = " `bench run --retry` takes up those that diverged, timed out or ran out of memory." if not left else ""
+        say(f"{states['failed']} of {len(cells)} cells failed.{again}")
+    now = [result for cell_id, kind in outcome.items() if kind == "finished" and (result := opened.store.result(cell_id))]
+    if pair := took(now):
+        say(f"Predicted {pair[0]:.0f} s for the cells that were measured before; they took {pair[1]:.0f} s.")
     say(f"Leaderboard: bench leaderboard {path}{flag}")
     return 3 if states["failed"] else 0
 
@@ -175,17 +195,39 @@ def plan(
     suite: SuiteArgument,
     settings: SetOption = [],  # noqa: B006
     smoke: SmokeOption = False,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Time a few steps of each configuration; predict seconds, memory and device hours.")
+    ] = False,
+    max_gpu_hours: Annotated[
+        float | None, typer.Option("--max-gpu-hours", min=0, help="With --measure: exit code 2 when what is left takes longer.")
+    ] = None,
+    device: DeviceOption = [],  # noqa: B006
+    slots: SlotsOption = 1,
+    threads: ThreadsOption = None,
+    allow_plugins: PluginOption = False,
     as_json: JsonOption = False,
     store: StoreOption = STORE,
     data_root: DataOption = DATA,
 ) -> None:
     """Print a suite's cells, what is finished, and what a run would do and why."""
+    if max_gpu_hours is not None and not measure:
+        raise BenchError(f"--max-gpu-hours {max_gpu_hours:g}: hours are known once a few steps are timed; add --measure")
+    if allow_plugins:
+        permit(["1"])
     opened = open_suite(suite, store, data_root, settings, smoke)
     check(opened.plan.cells)
-    rows = []
+    made = None
+    if measure:
+        check_plugins(opened.plan.cells, opened.suite.document.path, allowed=allow_plugins)
+        options = Options(opened.data_root, None, devices=tuple(device), slots=slots, threads=threads)
+        with Display(opened) as view:
+            made = forecast(opened.plan, opened.suite.document.path, opened.store, options, view, say)
+    rows, trained = [], Trained(opened.store)
     for cell in opened.plan.cells:
-        state, reason = describe(cell, opened.store)
+        state, reason = describe(cell, opened.store, trained)
         rows.append({"id": cell.id, **cell_row(cell), "recipe": cell.recipe.recipe, "state": state, "next": reason})
+        if made:
+            rows[-1] |= _foretold(made, cell, opened)
     rows += [
         {"id": None, **cell_row(cell), "recipe": cell.recipe.recipe, "state": "no data", "next": reason.splitlines()[0]}
         for cell, reason in opened.plan.blocked
@@ -193,6 +235,7 @@ def plan(
     if as_json:
         cells = [*opened.plan.cells, *(cell for cell, _ in opened.plan.blocked)]
         print_json([{**row, "train": cell.recipe.model_dump(mode="json")} for row, cell in zip(rows, cells, strict=True)])
+        _refuse(made, max_gpu_hours)
         return
     hidden = ("external", "fraction", "augmentation", "dataset", "recipe")
     print_table(rows, title=f"{opened.suite.name}: {len(rows)} cells", drop_constant=hidden)
@@ -200,6 +243,32 @@ def plan(
     say(", ".join(f"{count} {state}" for state, count in counts.items()))
     for reason in opened.plan.missing():
         say(reason)
+    if made:
+        short = Counter(made.verdicts[cell.id] for cell in made.waiting if made.verdicts[cell.id] != "fits")
+        say(f"{made.device_hours:.3g} device hours are left, on {made.device}.")
+        for words, count in short.items():
+            say(f"{count} of {len(made.waiting)} cells that are left: {words}")
+    _refuse(made, max_gpu_hours)
+
+
+def _foretold(made: Forecast, cell: Cell, opened: Opened) -> dict[str, Any]:
+    """The columns of a forecast: predicted seconds and memory, whether it fits, and for a finished cell what it took."""
+    cost, result = made.costs[cell.id], opened.store.result(cell.id)
+    return {
+        "predicted_s": round(cost.total_s, 1) if cost else None,
+        "took_s": round(sum(result.seconds.values()), 1) if result else None,
+        "peak_gib": round(cost.peak_memory_gib, 2) if cost and cost.peak_memory_gib is not None else None,
+        "memory": made.verdicts[cell.id],
+    }
+
+
+def _refuse(made: Forecast | None, max_gpu_hours: float | None) -> None:
+    """Raise BenchError when more hours are left than were granted."""
+    if made and max_gpu_hours is not None and made.device_hours > max_gpu_hours:
+        raise BenchError(
+            f"--max-gpu-hours {max_gpu_hours:g}: {made.device_hours:.3g} device hours are left. Narrow the suite "
+            "(--set 'matrix.seed=[0]'), shorten it (--set train.steps=…), or grant more."
+        )
 
 
 def sync(

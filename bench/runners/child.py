@@ -1,15 +1,18 @@
-"""The process of one cell: it holds the cell's claim, reports to the driver, and turns whatever happens into a file.
+"""The process of one cell: it holds the cell's claim, reports to its runner, and turns whatever happens into a file.
 
 It is forked from a server that has imported torch, so it starts in milliseconds, and nothing that breaks it breaks another.
+`bench.job` has what it and its runner say to each other.
 """
 
 import faulthandler
 import os
+import resource
+import select
 import signal
 import sys
 import traceback
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -17,76 +20,111 @@ from typing import Any
 
 import torch
 
+from bench.claims import hold
 from bench.errors import BenchError
 from bench.experiment import environment, run_cell
-from bench.job import Job
-from bench.preflight import problems
-from bench.store import Failure, Store, write_json
-from bench.train import Diverged, Interrupted
-
-DONE, FAILED, BUSY, STOPPED = 0, 3, 4, 75
-"""Exit codes of the process, which the driver reads."""
+from bench.job import BUSY, DONE, FAILED, STOPPED, STORAGE, Job
+from bench.preflight import survey
+from bench.profiler import device_name
+from bench.store import Failure, Store, clear_torn, is_full, write_json
+from bench.train import Diverged, Interrupted, out_of_memory
 
 
 @dataclass
 class _Stop:
-    """Whether the cell should save and end: it was told to, or the driver is gone."""
+    """Whether the cell should save and end: it was told to, or its runner or the fork server is gone."""
 
+    pipe: Connection
     asked: bool = False
-    parent: int = 0
+    parent: int = field(default_factory=os.getppid)
+
+    def __post_init__(self) -> None:
+        self._poll = select.poll()
+        self._poll.register(self.pipe.fileno(), 0)  # an error, that nobody has the other end, is told unasked
 
     def __call__(self) -> bool:
-        return self.asked or os.getppid() != self.parent
+        return self.asked or os.getppid() != self.parent or bool(self._poll.poll(0))
 
 
 def main(job: Job, pipe: Connection) -> None:
-    """Run one cell and exit with one of the codes above."""
-    stop = _Stop(parent=os.getppid())
+    """Run one cell and exit with one of the codes of `bench.job`."""
+    stop = _Stop(pipe)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to everybody; the driver decides
-    signal.signal(signal.SIGTERM, lambda *_: setattr(stop, "asked", True))
-    store = Store(job.store)
-    with store.claim(job.cell.id) as mine:
-        if not mine:
-            os._exit(BUSY)
-        if store.state(job.cell.id) == "finished":
-            os._exit(DONE)
-        code = _run(job, store, pipe, stop)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for number in (signal.SIGTERM, signal.SIGUSR1):  # a scheduler may send either to every process of a job
+        signal.signal(number, lambda *_: setattr(stop, "asked", True))
+    try:
+        code = _claimed(job, pipe, stop)
+    except OSError as error:  # whatever else happens is caught further in
+        if not is_full(error, job.store):
+            raise
+        _tell(pipe, {"storage": error.strerror})
+        code = STORAGE
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(code)  # no clean-up of torch, which can hang or crash and would change nothing
 
 
-def _run(job: Job, store: Store, pipe: Connection, stop: _Stop) -> int:
-    folder = store.open_cell(job.cell)
+def _claimed(job: Job, pipe: Connection, stop: _Stop) -> int:
+    """The claim, and under it what is left to do; a process that others took for dead ends at once, before it writes again."""
+    store = Store(job.store)
+    with hold(store.claims, job.cell.id, dead=job.dead_claim, lost=lambda: os._exit(BUSY)) as mine:
+        if not mine:
+            return BUSY
+        if store.state(job.cell.id) == "finished":
+            return DONE
+        failure = store.folder(job.cell.id) / "failed.json"
+        if failure.exists() and failure.stat().st_mtime_ns != job.failure_seen:
+            return FAILED  # another driver's, since this run was planned
+        folder = store.open_cell(job.cell)
+        clear_torn(folder)
+        failure.unlink(missing_ok=True)
+        return _run(job, store, folder, pipe, stop)
+
+
+def _run(job: Job, store: Store, folder: Path, pipe: Connection, stop: _Stop) -> int:
     _log_to(folder / "log.txt")
+    print(f"== {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, {os.uname().nodename}, process {os.getpid()}, {job.device}", flush=True)
+    if job.timeout_s:
+        faulthandler.dump_traceback_later(job.timeout_s, exit=True, file=2)
     last: dict[str, Any] = {}
 
     def report(line: dict[str, Any]) -> None:
         last.update(line)
         if "note" in line:
             print(line["note"], flush=True)
-        try:
-            pipe.send(line)
-        except OSError:
-            stop.asked = True  # nobody listens any more
+        if not _tell(pipe, line):
+            stop.asked = True
 
     try:
         run_cell(job, report=report, should_stop=stop)
+        print("finished", flush=True)
         return DONE
-    except Interrupted:
+    except Interrupted as error:
+        print(error, flush=True)
         return STOPPED
     except BaseException as error:  # the one broad except: here every failure becomes a record
+        if is_full(error, job.store):
+            raise
         traceback.print_exc()
-        with suppress(OSError):
-            _write_failure(job, store, error, last.get("step"))
+        _write_failure(job, store, error, last.get("step"))
         return FAILED
+
+
+def _tell(pipe: Connection, line: dict[str, Any]) -> bool:
+    try:
+        pipe.send(line)
+    except OSError:
+        return False  # nobody listens any more
+    return True
 
 
 def _write_failure(job: Job, store: Store, error: BaseException, step: int | None) -> None:
     cause = cause_of(error)
     message = str(error) or type(error).__name__
-    if cause == "oom" and job.device.startswith("cuda"):
-        message += f" (peak {torch.cuda.max_memory_allocated() / 2**30:.2f} GiB)"
+    if cause == "oom":
+        message = f"{message.strip().splitlines()[0][:300]} (peak {_peak_gib(job.device):.2f} GiB). Lower train.batch or train.crop"
+        message += ", or set train.on_oom: accumulate." if job.cell.recipe.on_oom == "fail" else "."
     failure = Failure(
         cell_id=job.cell.id,
         cause=cause,
@@ -99,9 +137,16 @@ def _write_failure(job: Job, store: Store, error: BaseException, step: int | Non
     write_json(store.folder(job.cell.id) / "failed.json", failure.model_dump())
 
 
+def _peak_gib(device: str) -> float:
+    """Most memory the process has held: on its GPU, or on a CPU in all."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated() / 2**30
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 2**30
+
+
 def cause_of(error: BaseException) -> str:
     """The kind of a failure, for the table of results."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error):
+    if out_of_memory(error):
         return "oom"
     if isinstance(error, Diverged):
         return "diverged"
@@ -117,8 +162,24 @@ def _log_to(path: Path) -> None:
 
 
 def preflight(jobs: list[Job], pipe: Connection) -> None:
-    """Find out what stands in the way of the cells' models, and say which devices there are."""
+    """Send what stands in the way of the jobs' models, the devices of this machine by the names of their kinds, and each model's
+    operations a pixel."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    devices = [f"cuda:{index}" for index in range(torch.cuda.device_count())] or ["cpu"]
-    pipe.send({"problems": problems(job.cell for job in jobs), "devices": devices})
+    problems, flops = survey(job.cell for job in jobs)
+    there = [*(f"cuda:{index}" for index in range(torch.cuda.device_count())), "cpu"]
+    devices = {each: device_name(torch.device(each)) for each in there}
+    _tell(pipe, {"problems": problems, "devices": devices, "flops": flops})
+    os._exit(0)
+
+
+def trial(job: Job, pipe: Connection) -> None:
+    """Measure a few steps of a cell and send what they cost; see `bench.trial`."""
+    from bench.trial import trial as measure
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        answer: dict[str, Any] = measure(job)
+    except BaseException as error:  # told of in one line, and what else is measured goes on
+        answer = {"error": (str(error).strip() or type(error).__name__).splitlines()[0][:300], "oom": cause_of(error) == "oom"}
+    _tell(pipe, answer)
     os._exit(0)

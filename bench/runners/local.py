@@ -1,202 +1,152 @@
-"""Runs jobs on this machine: one fresh process a cell from a fork server, one slot a device.
+"""Runs jobs on this machine: one fresh process a cell from a fork server, one slot a device or several.
 
 The driver imports no torch and holds no claim. It starts processes, listens, and writes the failure of a process that could
 not write its own.
 """
 
-import multiprocessing
 import os
-import signal
 import time
-from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from multiprocessing.connection import Connection, wait
+from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing.connection import wait
 from typing import Any
 
+from bench.claims import Watch
 from bench.errors import BenchError
 from bench.job import Job
-from bench.lineage import ancestors
-from bench.plan import trained
-from bench.store import Failure, Store, write_json
+from bench.plan import Trained
+from bench.runners.process import CellProcess
+from bench.runners.queue import Queue, no_start
+from bench.store import Store
 
-DONE, FAILED, BUSY, STOPPED = 0, 3, 4, 75
 Event = Callable[[str, Job, dict[str, Any]], None]
-"""Called as (kind, job, details); kinds are "start", "report", "finished", "failed", "stopped" and "busy"."""
+"""Called as (kind, job, details); kinds are "start", "report", "finished", "failed", "stopped", "lost", "storage" and "busy"."""
+TRIES = 5
+"""How often a cell is started that the fork server's end has taken with it."""
+LOOK_S = 1.0
+"""Time between two looks at the claims of others."""
 
 
-@dataclass
-class _Running:
-    job: Job
-    process: Any
-    pipe: Connection
-    device: str
-
-
-def run(jobs: list[Job], *, devices: list[str], on_event: Event, stopping: Callable[[], int]) -> dict[str, str]:
+def run(
+    jobs: list[Job],
+    *,
+    devices: list[str],
+    on_event: Event,
+    stopping: Callable[[], int],
+    seconds: Callable[[Job], float] = lambda job: 0.0,
+) -> dict[str, str]:
     """Bring all jobs to an end; returns each cell id's outcome, by the kinds of `Event`.
 
-    ``stopping()`` is 0, 1 (save and end) or 2 (end at once). A cell that another process holds is tried again at the end. One
-    that starts from another cell waits until that is trained, and fails with its cause where it will not be.
+    ``devices`` names each as often as cells may run on it at once. ``stopping()`` is 0, 1 (save and end) or 2 (end at once).
+    ``seconds(job)`` is a cell's length in any unit: the longest begin first. A cell that another driver holds is waited for.
+    One that starts from another cell waits until that is trained, and fails with its cause where it will not be. Raises
+    BenchError, once all have ended, when the store cannot be written.
     """
-    context = server()
-    waiting, outcome = deque(jobs), {}
-    running: list[_Running] = []
-    free = deque(devices)
-    told = 0
-    while waiting or running:
-        told = _pass_on(stopping(), told, running)
-        if told:
-            waiting.clear()
-        for orphan in orphans(waiting, [each.job for each in running]):
-            waiting.remove(orphan)
-            failure = _no_start(orphan)
-            outcome[orphan.cell.id] = "failed"
-            on_event("failed", orphan, {"cause": failure.cause, "message": failure.message})
-        while free and (job := next((each for each in waiting if _can_start(each)), None)):
-            waiting.remove(job)
-            device = free.popleft()
-            running.append(_start(context, replace(job, device=device)))
-            on_event("start", running[-1].job, {"device": device, "pid": running[-1].process.pid})
-        ready = set(wait([each.pipe for each in running] + [each.process.sentinel for each in running], timeout=0.2))
-        for each in list(running):
-            if each.pipe in ready:
-                _drain(each, on_event)
-            if each.process.sentinel in ready:
-                _drain(each, on_event)
-                running.remove(each)
-                free.append(each.device)
-                kind, details = _outcome(each)
-                outcome[each.job.cell.id] = kind
-                on_event(kind, each.job, details)
-                if kind == "busy" and not told:
-                    waiting.append(each.job)
-                    time.sleep(0.0 if len(waiting) > 1 else 0.5)  # alone with cells others hold: look again, without haste
-    return outcome
+    return _Run(jobs, devices, on_event, seconds).go(stopping) if jobs else {}
 
 
-def server() -> Any:
-    """The fork server's context. It has torch imported and CUDA untouched, so a cell starts in milliseconds."""
-    # Read when torch loads OpenMP. Threads that wait by spinning take the cores that other processes' threads are waiting for:
-    # two cells on the same two cores would slow each other down tenfold.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", "bench.runners.child"])
-    return context
+def fair_threads(devices: list[str]) -> int | None:
+    """CPU threads of a cell where so many run at once; None, torch's own choice, where it is one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // len(devices)) if len(devices) > 1 else None
 
 
-def preflight(jobs: list[Job], place: Callable[[str], str]) -> list[str]:
-    """The devices of this machine; raises BenchError, at the ``file:line`` that ``place`` has for its label, for a model that
-    cannot be built or trained.
-    """
-    context = server()
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_preflight, args=(jobs, sender), daemon=True)
-    process.start()
-    sender.close()
-    try:
-        answer = receiver.recv()
-    except EOFError:
-        process.join()
-        raise BenchError(f"the models could not be checked: the process ended with code {process.exitcode}") from None
-    process.join()
-    if answer["problems"]:
-        raise BenchError("\n".join(f"{place(label)}: models.{label}: {text}" for label, text in answer["problems"]))
-    devices: list[str] = answer["devices"]
-    return devices
+class _Run:
+    def __init__(self, jobs: list[Job], devices: list[str], on_event: Event, seconds: Callable[[Job], float]) -> None:
+        self.queue, self.on_event, self.devices = Queue(jobs, seconds), on_event, devices
+        self.store = Store(jobs[0].store)
+        self.trained, self.watch = Trained(self.store), Watch(self.store.claims)
+        self.outcome: dict[str, str] = {}
+        self.running: list[tuple[CellProcess, str]] = []
+        self.free, self.told, self.full = list(devices), 0, ""
+        self.tries: dict[str, int] = {}
+        self.held, self.looked, self.announced = self.watch.look(), time.monotonic(), set[str]()
 
+    def go(self, stopping: Callable[[], int]) -> dict[str, str]:
+        while self.queue or self.running:
+            self._pass_on(max(stopping(), bool(self.full)))
+            for orphan in self.queue.orphans((each.job for each, _ in self.running), self.trained):
+                self.queue.take(orphan)
+                failure = no_start(orphan)
+                self._end("failed", orphan, {"cause": failure.cause, "message": failure.message})
+            self._fill()
+            self._listen()
+        if self.full:
+            raise BenchError(
+                f"the store {self.store.root} cannot be written: {self.full}. The run has stopped and nothing finished is lost: "
+                "make room, and the same command goes on from the last checkpoints."
+            )
+        return self.outcome
 
-def _can_start(job: Job) -> bool:
-    return job.cell.start is None or trained(job.cell.start, Store(job.store))
+    def _pass_on(self, wish: int) -> None:
+        """Tell the cells' processes once what the driver was told: to save and end, or to end."""
+        if wish > self.told:
+            for each, _ in self.running:
+                each.stop(at_once=wish > 1)
+            self.queue.clear()
+        self.told = max(wish, self.told)
 
+    def _fill(self) -> None:
+        """Start what can be started."""
+        if self.queue and self.free and time.monotonic() - self.looked > LOOK_S:
+            self.held, self.looked = self.watch.look(), time.monotonic()
+        while self.free and (job := self.queue.next(self.trained, self._under_way)):
+            self.queue.take(job)
+            device = self.free.pop(0)
+            sharing = self.devices.count(device)
+            claim = self.held.get(job.cell.id)
+            job = replace(
+                job, device=device, sharing=sharing, cache_share=job.cache_share / sharing, dead_claim=claim.text if claim else ""
+            )
+            each = CellProcess(job)
+            self.running.append((each, device))
+            self.on_event("start", job, {"device": device, "pid": each.pid})
 
-def orphans(waiting: Iterable[Job], running: Iterable[Job]) -> list[Job]:
-    """The jobs that wait for a cell which is neither trained nor about to be."""
-    coming = {job.cell.train_id for job in (*waiting, *running)}
-    return [job for job in waiting if not _can_start(job) and job.cell.start and job.cell.start.train_id not in coming]
+    def _under_way(self, job: Job) -> bool:
+        """Whether a living process, as far as can be told, holds a cell or is at the same training."""
+        cell = job.cell
+        claim = self.held.get(cell.id)
+        if claim is not None and not claim.dead:
+            if cell.id not in self.announced:
+                self.announced.add(cell.id)
+                self.on_event("busy", job, {"owner": claim.owner})
+            return True
+        return cell.train_id in self.training and not self.trained(cell)
 
+    @property
+    def training(self) -> set[str]:
+        """The trainings of the cells that run, here or elsewhere."""
+        elsewhere = {cell_id.partition("-")[0] for cell_id, claim in self.held.items() if not claim.dead}
+        return elsewhere | {each.job.cell.train_id for each, _ in self.running}
 
-def _no_start(job: Job) -> Failure:
-    """Write the failure of a cell whose start has failed."""
-    store, start = Store(job.store), job.cell.start
-    assert start is not None
-    failed = [(each, why) for each in ancestors(job.cell) if (why := store.failure(each.id))]
-    root, why = failed[-1] if failed else (start, None)  # the farthest: those between have failed since it has
-    message = f"it starts from {start.label}, which has not been trained"
-    if why:
-        message += f", since {root.label} failed: {why.message}" if root.id != start.id else f": it failed: {why.message}"
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    failure = Failure(cell_id=job.cell.id, cause=why.cause if why else "input", message=message, finished=now)
-    write_json(store.open_cell(job.cell) / "failed.json", failure.model_dump())
-    return failure
+    def _listen(self) -> None:
+        """Wait for a fifth of a second at most, and take in what has happened."""
+        ready = [each for process, _ in self.running for each in process.waitable]
+        wait(ready, timeout=0.2) if ready else time.sleep(0.2)
+        for each, device in list(self.running):
+            ended = each.ended()
+            for line in each.messages():
+                self.on_event("report", each.job, line)
+            if ended:
+                self.running.remove((each, device))
+                self.free.append(device)
+                self._ended(each, device)
 
+    def _ended(self, each: CellProcess, device: str) -> None:
+        kind, details = each.outcome()
+        job = replace(each.job, cache_share=each.job.cache_share * each.job.sharing)
+        tries = self.tries[job.cell.id] = self.tries.get(job.cell.id, 0) + (kind == "lost")
+        if kind == "storage":
+            self.full = str(details.get("reason", "it refuses"))
+            kind = "stopped"
+        if kind in ("busy", "lost") and not self.told and tries < TRIES:
+            self.queue.put(job)
+            self.looked = 0.0
+            return
+        self._end("stopped" if kind in ("busy", "lost") else kind, job, details)
 
-def _start(context: Any, job: Job) -> _Running:
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_main, args=(job, sender), daemon=True)
-    process.start()
-    sender.close()
-    return _Running(job, process, receiver, job.device)
-
-
-# Named here so that the driver can hand them to a process without importing torch itself.
-def _main(job: Job, pipe: Connection) -> None:
-    from bench.runners.child import main
-
-    main(job, pipe)
-
-
-def _preflight(jobs: list[Job], pipe: Connection) -> None:
-    from bench.runners.child import preflight as check
-
-    check(jobs, pipe)
-
-
-def _pass_on(wish: int, told: int, running: list[_Running]) -> int:
-    """Tell the cells' processes once what the driver was told: to save and end, or to end."""
-    if wish > told:
-        for each in running:
-            each.process.kill() if wish > 1 else each.process.terminate()
-    return max(wish, told)
-
-
-def _drain(each: _Running, on_event: Event) -> None:
-    try:
-        while each.pipe.poll():
-            on_event("report", each.job, each.pipe.recv())
-    except (EOFError, OSError):
-        pass
-
-
-def _outcome(each: _Running) -> tuple[str, dict[str, Any]]:
-    each.process.join()
-    each.pipe.close()
-    code, store = each.process.exitcode, Store(each.job.store)
-    if code == DONE:
-        return "finished", {}
-    if code == BUSY:
-        return "busy", {}
-    if code == STOPPED:
-        return "stopped", {}
-    failure = store.failure(each.job.cell.id) if code == FAILED else None
-    if failure is None:
-        failure = _crash(each.job, store, code)
-    return "failed", {"cause": failure.cause, "message": failure.message}
-
-
-def _crash(job: Job, store: Store, code: int) -> Failure:
-    """Write the failure of a process that died without a word of its own."""
-    folder = store.open_cell(job.cell)
-    log = folder / "log.txt"
-    tail = log.read_text(encoding="utf-8", errors="replace")[-8000:] if log.exists() else ""
-    message = f"its process ended with code {code}"
-    if code < 0:
-        name = signal.Signals(-code).name
-        message = f"its process was ended by {name}" + (
-            " (the kernel ends processes so when memory runs out)" if name == "SIGKILL" else ""
-        )
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    failure = Failure(cell_id=job.cell.id, cause="crashed", message=message, traceback=tail, finished=now)
-    write_json(folder / "failed.json", failure.model_dump())
-    return failure
+    def _end(self, kind: str, job: Job, details: dict[str, Any]) -> None:
+        self.outcome[job.cell.id] = kind
+        if kind == "finished":
+            self.trained.add(job.cell)
+        self.on_event(kind, job, details)

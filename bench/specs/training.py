@@ -91,6 +91,9 @@ class TrainSpec(Spec):
     """Adds U-Net's border weights to those of the classes. Unset: none."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Arithmetic of the forward pass: bf16 is autocast, with weights kept in fp32."""
+    on_oom: Literal["fail", "accumulate"] = "fail"
+    """When a step does not fit in memory: the cell fails, or the step takes the same batch in parts and accumulates their
+    gradients, which is recorded. Refused for models with batch normalisation, whose statistics would be those of the parts."""
     val_every: Count | None = None
     """Steps between two validations. Unset: ten validations a training."""
     channels_last: bool = True
