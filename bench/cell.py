@@ -24,6 +24,7 @@ _LONGEST_LABEL = 1000
 """Files of results may be anyone's, and a name of megabytes would stand in every table and figure."""
 _MODEL: TypeAdapter[Any] = TypeAdapter(ModelSpec | ExternalSpec)
 _DATASET: TypeAdapter[Any] = TypeAdapter(AnyDatasetSpec)
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
 
 
 @dataclass(frozen=True)
@@ -179,8 +180,7 @@ def cell_from_json(data: Mapping[str, Any]) -> Cell:
 
 def digest(data: Any) -> str:
     """SHA-256 of canonical JSON, in hexadecimal."""
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_CANONICAL(data).encode()).hexdigest()
 
 
 def differences(one: Any, other: Any, path: str = "") -> list[tuple[str, Any, Any]]:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from bench.cancel import Requests
 from bench.cell import Cell
 from bench.claims import Watch
 from bench.costs import Costs, as_dict
@@ -59,6 +60,8 @@ class Options:
     retry: bool = False
     only: str | None = None
     """Beginning of the id of the one cell to run, after those it starts from."""
+    among: frozenset[str] | None = None
+    """The ids of the only cells to run, after those they start from; None for all."""
     trained_only: bool = False
     """Leave out the cells for which something would have to be trained."""
     threads: int | None = None
@@ -83,14 +86,17 @@ def pending(plan: Plan, store: Store, options: Options) -> list[Cell]:
 
 
 def wanted(plan: Plan, options: Options, trained: Trained | None = None) -> list[Cell]:
-    """The cells a run is about: all of them, or the one named and what has to be trained before it."""
-    if not options.only:
+    """The cells a run is about: all of them, or those named and what has to be trained before them."""
+    if not options.only and options.among is None:
         return plan.cells
-    chosen = [cell for cell in plan.cells if cell.id.startswith(options.only)]
+    chosen = [cell for cell in plan.cells if cell.id.startswith(options.only or "")]
     if not chosen:
         raise BenchError(f"--cell {options.only}: no cell of this suite has such an id. `bench plan SUITE` prints them.")
-    needed = {each.id for cell in chosen for each in ancestors(cell) if not (trained and trained(each))}
-    return [cell for cell in plan.cells if cell in chosen or cell.id in needed]
+    if options.among is not None:
+        chosen = [cell for cell in chosen if cell.id in options.among]
+    ids = {cell.id for cell in chosen}
+    ids |= {each.id for cell in chosen for each in ancestors(cell) if not (trained and trained(each))}
+    return [cell for cell in plan.cells if cell.id in ids]
 
 
 def _open(cell: Cell, store: Store, retry: bool) -> bool:
@@ -120,13 +126,14 @@ def drive(
         raise BenchError(
             f"{source}: has no `matrix:`, so there is nothing to train. Score predictions with it: bench score {source}"
         )
+    requests = Requests(store)
     todo = pending(plan, store, options)
     if store.claims.is_dir():
         Watch(store.claims).sweep(lambda cell_id: store.state(cell_id) == "finished")
     if not todo:
         return {}
     try:
-        return _drive(todo, name, source, plan, store, options, view, stopping)
+        return _drive(todo, name, source, plan, store, options, view, stopping, requests)
     except OSError as error:
         if not is_full(error, store.root):
             raise
@@ -145,6 +152,7 @@ def _drive(
     options: Options,
     view: View,
     stopping: Callable[[], int],
+    requests: Requests,
 ) -> dict[str, str]:
     store.writable()
     check(plan.cells)
@@ -166,7 +174,12 @@ def _drive(
 
     try:
         outcome: dict[str, str] = load(RUNNERS["local"])(
-            jobs, devices=slots, on_event=event, stopping=stopping, seconds=lengths(jobs, machine)
+            jobs,
+            devices=slots,
+            on_event=event,
+            stopping=lambda: max(stopping(), int(requests.suite(name))),
+            seconds=lengths(jobs, machine),
+            cancelled=requests.cell,
         )
     finally:
         mirror.end()

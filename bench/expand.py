@@ -178,7 +178,8 @@ class _Builder:
             (index, _condition(suite, override.when, ("overrides", index, "when"), matrix), override.set)
             for index, override in enumerate(suite.overrides)
         ]
-        self.known: dict[str, Any] = {}
+        self.blocks: dict[tuple[str, str], Any] = {}
+        self.known: dict[tuple[str, int | str], Any] = {}
 
     def cell(self, values: Values) -> Cell:
         """The cell of one combination of axis values."""
@@ -192,7 +193,6 @@ class _Builder:
                 for field, value in changes.items():
                     self.assign(blocks, field, value, origin, ("overrides", index, "set", field))
         specs = {root: self.validate(root, block, values, origin) for root, block in blocks.items()}
-        _trainable(self.suite, specs["dataset"], ("datasets", values["dataset"]))
         return Cell(
             model_label=values["model"],
             dataset_label=values["dataset"],
@@ -200,7 +200,7 @@ class _Builder:
             fraction=values["fraction"],
             seed=values["seed"],
             axes=tuple(axes.items()),
-            **{**specs, "dataset": with_roles(self.suite, specs["dataset"], ("datasets", values["dataset"]))},
+            **{**specs, "dataset": self.dataset(specs["dataset"], values["dataset"])},
         )
 
     def like(self, cell: Cell, model: str) -> Cell:
@@ -212,10 +212,11 @@ class _Builder:
 
     def block(self, root: str, label: str) -> Any:
         """The raw block a label names; a name without a block is a table entry with its defaults."""
-        blocks = getattr(self.suite, f"{root}s")
-        if label in blocks:
-            return _plain(blocks[label])
-        return {} if root == "augmentation" else {"name": label}
+        if (root, label) not in self.blocks:
+            named = getattr(self.suite, f"{root}s")
+            bare = {} if root == "augmentation" else {"name": label}
+            self.blocks[root, label] = _plain(named[label]) if label in named else bare
+        return self.blocks[root, label]
 
     def assign(self, blocks: dict[str, Any], field: str, value: Any, origin: dict[str, KeyPath], path: KeyPath) -> None:
         """Set a dotted field, remembering where in the file that was asked for."""
@@ -232,13 +233,26 @@ class _Builder:
 
     def validate(self, root: str, block: Any, values: Values, origin: dict[str, KeyPath]) -> Any:
         """The frozen spec of a raw block; errors point at the line that set the field."""
-        key = root + json.dumps(block, sort_keys=True, default=str)
+        # Most cells share most blocks, which are quicker to know again by themselves than by their text.
+        whole = (root, id(block))
+        if whole in self.known:
+            return self.known[whole]
+        key = root, json.dumps(block, sort_keys=True, default=str)
         if key not in self.known:
             try:
                 self.known[key] = _SPECS[root].validate_python(block)
             except ValidationError as error:
                 raise BenchError(self.explain(error, root, block, values, origin)) from None
+        if block is self.base.get(root) or block is self.blocks.get((root, str(values.get(root)))):
+            self.known[whole] = self.known[key]
         return self.known[key]
+
+    def dataset(self, spec: Any, label: str) -> Any:
+        """A data set that can be trained on, with its roles spelt out; the same object for all cells that have it."""
+        if ("roles", id(spec)) not in self.known:
+            _trainable(self.suite, spec, ("datasets", label))
+            self.known["roles", id(spec)] = with_roles(self.suite, spec, ("datasets", label))
+        return self.known["roles", id(spec)]
 
     def explain(self, error: ValidationError, root: str, block: Any, values: Values, origin: dict[str, KeyPath]) -> str:
         """One line, at the override, axis or block that made the cell invalid."""

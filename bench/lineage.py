@@ -15,6 +15,8 @@ def link(cells: list[Cell], models: Collection[str], like: Callable[[Cell, str],
     is ``file:line`` of a model's `init_from`. Raises BenchError for a model that the suite does not have or that can share
     nothing, and for models that start from each other.
     """
+    if not any(cell.model.init_from for cell in cells if not cell.external):
+        return cells
     known = {_key(cell, cell.model_label): cell for cell in cells}
     linked: dict[tuple[Any, ...], Cell] = {}
 

@@ -182,11 +182,11 @@ def check(cells: Iterable[Cell]) -> None:
 
 def describe(cell: Cell, store: Store, trained: "Trained | None" = None) -> tuple[str, str]:
     """A cell's state in the store, and in a few words what a run would do with it; for many cells with one ``trained``."""
-    trained = trained or Trained(store)
     state = store.state(cell.id)
     try:
-        store.result(cell.id)
-        failure = store.failure(cell.id)
+        failure = store.failure(cell.id) if state == "failed" else None
+        if state == "finished":
+            store.result(cell.id)
     except BenchError as error:
         return "damaged", str(error)
     if state == "finished":
@@ -195,6 +195,7 @@ def describe(cell: Cell, store: Store, trained: "Trained | None" = None) -> tupl
         return state, f"{failure.cause}: {failure.message}" if failure else ""
     if state == "started":
         return state, "goes on from its last checkpoint"
+    trained = trained or Trained(store)
     if trained(cell):
         return state, "is scored anew from the weights of a cell trained alike"
     if cell.start is None:
@@ -210,7 +211,7 @@ class Trained:
         self.store = store
         cells = store.root / "cells"
         names = os.listdir(cells) if cells.is_dir() else []  # noqa: PTH208  names alone
-        self._known = {name.partition("-")[0] for name in names if (cells / name / "trained.json").exists()}
+        self._known = {name.partition("-")[0] for name in names if os.path.exists(f"{cells}/{name}/trained.json")}  # noqa: PTH110
 
     def __call__(self, cell: Cell) -> bool:
         """Whether a cell that was trained like this one, or is this one, has left its weights, by now."""

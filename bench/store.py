@@ -105,8 +105,10 @@ class Store:
 
     def state(self, cell_id: str) -> str:
         """ "finished", "failed", "started" (a checkpoint or a curve is there) or "new"."""
-        folder = self.folder(cell_id)
-        names = set(os.listdir(folder)) if folder.is_dir() else set()  # noqa: PTH208  one system call for the four questions
+        try:
+            names = set(os.listdir(self.folder(cell_id)))  # noqa: PTH208  one system call for the four questions
+        except (FileNotFoundError, NotADirectoryError):
+            names = set()
         if "result.json" in names:
             return "finished"
         if "failed.json" in names:
@@ -234,8 +236,15 @@ def _finite(text: str) -> float:
 
 
 def _read(path: Path, kind: type[Record]) -> Record | None:
-    if not path.exists():
+    try:
+        record = kind.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
         return None
+    except (OSError, ValidationError):
+        pass  # parsed again below, for words that say what is wrong
+    else:
+        if record.schema_version <= SCHEMA_VERSION:
+            return record
     data = read_json(path)
     version = data.get("schema_version") if isinstance(data, Mapping) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:

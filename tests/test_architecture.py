@@ -23,7 +23,9 @@ FLOORS = [
     [
         "bench.explain",
         "bench.cell",
+        "bench.cancel",
         "bench.claims",
+        "bench.running",
         "bench.contest",
         "bench.entrants",
         "bench.suite",

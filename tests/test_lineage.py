@@ -9,11 +9,9 @@ from bench import checkpoint
 from bench.cell import Cell, cell_from_json
 from bench.errors import BenchError
 from bench.expand import expand
-from bench.job import Job
 from bench.lineage import ancestors
 from bench.models import build_model
 from bench.plan import describe
-from bench.runners.local import orphans
 from bench.smoke import _shrunk
 from bench.specs import FcnSpec
 from bench.store import Store, write_json
@@ -92,16 +90,6 @@ def test_a_plan_says_what_a_cell_waits_for(tmp_path: Path) -> None:
     assert describe(found["b", 0], store) == ("new", "trains from the last weights of a, once that is trained")
     write_json(store.open_cell(found["a", 0]) / "trained.json", {})
     assert describe(found["b", 0], store) == ("new", "trains from the last weights of a")
-
-
-def test_a_job_is_an_orphan_when_nobody_trains_its_start(tmp_path: Path) -> None:
-    found, store = cells(tmp_path), Store(tmp_path / "runs")
-    a, b, c = (Job(found[model, 0], store.root, {}) for model in "abc")
-    assert orphans([c, b, a], []) == [] and orphans([c, b], [a]) == []
-    assert orphans([c, b], []) == [b], "c still waits for b, and is the next orphan once b has failed"
-    assert orphans([c], []) == [c]
-    write_json(store.open_cell(a.cell) / "trained.json", {})
-    assert orphans([b], []) == []
 
 
 def test_a_smoke_run_shrinks_what_a_cell_starts_from_alike(tmp_path: Path) -> None:

@@ -3,10 +3,11 @@
 import typer
 
 from bench import __version__
-from bench.cli import ceiling, compare, data, export, heatmap, inspect, look, results, run, score, trust, verify
+from bench.cli import ceiling, compare, data, export, heatmap, inspect, look, results, run, score, trust, verify, watch
 
 EPILOG = (
-    "Exit codes: 0 done · 1 findings · 2 your input · 3 some cells failed · 75 interrupted, run again to go on.  "
+    "Exit codes: 0 done · 1 findings: defects, damage, nothing to stop (or a bug, with a traceback) · 2 your input · "
+    "3 some cells failed · 75 interrupted or cancelled, run again to go on.  "
     "BENCH_STORE and BENCH_DATA set --store and --data-root."
 )
 app = typer.Typer(
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 for command in (
     run.run,
+    run.retry,
     run.rescore,
     run.plan,
     run.sync,
@@ -27,7 +29,9 @@ for command in (
     export.export,
     score.score,
     compare.noise,
-    look.status,
+    watch.status,
+    watch.logs,
+    watch.cancel,
     look.why,
     look.schema,
     look.dashboard,

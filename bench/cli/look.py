@@ -1,65 +1,19 @@
-"""`bench status`, `why`, `list`, `schema`, `dashboard`."""
+"""`bench why`, `list`, `schema`, `dashboard`."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from bench.cell import Cell, differences
-from bench.cli.options import (
-    DATA,
-    STORE,
-    DataOption,
-    JsonOption,
-    SetOption,
-    SmokeOption,
-    StoreOption,
-    SuiteArgument,
-    checked,
-    open_suite,
-)
-from bench.cli.printing import cell_row, print_json, print_table, say
-from bench.curve import read_curve
+from bench.cli.options import STORE, JsonOption, StoreOption, checked
+from bench.cli.printing import print_json, print_table, say
 from bench.data import DATASETS
 from bench.errors import BenchError, nearest
 from bench.metrics import METRICS
 from bench.metrics.dialects import DIALECTS, same_as
 from bench.models import MODELS
-from bench.plan import Trained, describe
 from bench.store import Store
-
-
-def status(
-    suite: SuiteArgument,
-    settings: SetOption = [],  # noqa: B006  typer reads the default and never changes it
-    smoke: SmokeOption = False,
-    as_json: JsonOption = False,
-    store: StoreOption = STORE,
-    data_root: DataOption = DATA,
-) -> None:
-    """Print how far each cell of a suite has come; exit code 3 when some failed, 1 when some are damaged."""
-    opened = open_suite(suite, store, data_root, settings, smoke)
-    rows, trained = [], Trained(opened.store)
-    for cell in opened.plan.cells:
-        state, reason = describe(cell, opened.store, trained)
-        lines = read_curve(opened.store.folder(cell.id) / "curve.jsonl") if state != "new" else []
-        step = max((line["step"] for line in lines), default=0)
-        detail = reason if state == "failed" else ""
-        rows.append({"id": cell.id, **cell_row(cell), "state": state, "step": step, "steps": cell.recipe.steps, "detail": detail})
-    rows += [
-        {"id": None, **cell_row(cell), "state": "no data", "step": 0, "steps": cell.recipe.steps, "detail": ""}
-        for cell, _ in opened.plan.blocked
-    ]
-    entrants = opened.entrants()
-    rows += [{"id": cell.id, **cell_row(cell), "state": "finished", "step": None, "steps": None, "detail": ""} for cell in entrants]
-    if as_json:
-        print_json(rows)
-    else:
-        print_table(rows, title=opened.suite.name, drop_constant=("external", "fraction", "augmentation", "dataset", "detail"))
-        say(", ".join(f"{count} {state}" for state, count in Counter(row["state"] for row in rows).items()))
-    states = {row["state"] for row in rows}
-    raise typer.Exit(3 if "failed" in states else 1 if "damaged" in states else 0)
 
 
 def why(

@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 from bench.breakdown import BREAKDOWNS
+from bench.cell import Cell, digest
+from bench.cli.memory import remembered
 from bench.cli.options import (
     DATA,
     STORE,
@@ -53,8 +55,7 @@ def leaderboard(
 ) -> None:
     """Print the ranked results of a suite, seeds grouped, with 95 % intervals."""
     opened = open_suite(suite, store, data_root, settings, smoke)
-    rows = ranked(opened, metric, convention)
-    made = table(rows) if by is None else broken_down(rows, by, "json" if as_json else "text")
+    made = _table(opened, metric, convention, by, "json" if as_json else "text")
     if as_json:
         print(WRITERS["json"](made), end="")
         warn(made)
@@ -65,6 +66,11 @@ def leaderboard(
 
 def ranked(opened: Opened, metric: str, convention: str) -> list[Row]:
     """Ranked rows; raises BenchError when there is nothing to rank."""
+    return _rank(opened, _contestants(opened, metric, convention), metric, convention)
+
+
+def _contestants(opened: Opened, metric: str, convention: str) -> list[Cell]:
+    """The cells to rank, external models among them; raises BenchError when there are none, and for unknown scores."""
     check_score(metric)
     statistic("miou", convention)
     cells = [*opened.plan.cells, *opened.entrants()]
@@ -75,6 +81,10 @@ def ranked(opened: Opened, metric: str, convention: str) -> list[Row]:
             say(reason)  # external models can be shown all the same
     for name in under_other_rules(opened.plan.contests, opened.store):
         say(f"{name}: scored on these labels by other rules (eval.{', eval.'.join(RULES)}), so it is not shown; score it by these.")
+    return cells
+
+
+def _rank(opened: Opened, cells: list[Cell], metric: str, convention: str) -> list[Row]:
     rows = rank(collect(cells, opened.store), opened.store, metric=metric, convention=convention)
     if not any(row.results or row.failures for row in rows):
         path = opened.suite.document.path
@@ -96,6 +106,18 @@ def broken_down(rows: list[Row], by: str, to: str) -> Table:
     if by == "image" and to not in FOR_PROGRAMS:
         raise BenchError(f"--by {by}: one line a row, seed and image is for programs: bench export SUITE --by image --format csv")
     return BREAKDOWNS[by](rows)
+
+
+def _table(opened: Opened, metric: str, convention: str, by: str | None, to: str) -> Table:
+    """The leaderboard of a suite, or a breakdown of it, as it was made before where nothing has changed."""
+    cells = _contestants(opened, metric, convention)
+
+    def make() -> Table:
+        rows = _rank(opened, cells, metric, convention)
+        return table(rows) if by is None else broken_down(rows, by, to)
+
+    asked = [repr(opened.suite), metric, convention, by]
+    return remembered(opened.store, f"{opened.suite.name}-{digest(asked[1:])[:8]}", cells, asked, make)
 
 
 def warn(made: Table) -> None:

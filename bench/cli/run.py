@@ -27,7 +27,7 @@ from bench.cli.options import (
 from bench.cli.printing import cell_row, print_json, print_table, say
 from bench.costs import took
 from bench.drive import Options, drive, pending, wanted
-from bench.errors import BenchError
+from bench.errors import BenchError, nearest
 from bench.plan import Trained, check, describe
 from bench.registry import permit
 from bench.rehearsal import Forecast, forecast
@@ -91,6 +91,37 @@ def run(
         timeout_s=timeout,
         cache_share=cache_share,
     )
+    _drive(opened, options, _again(settings, smoke, store))
+
+
+def retry(
+    suite: SuiteArgument,
+    failed: Annotated[bool, typer.Option("--failed", help="Take up failed cells: the default, and all there is to retry.")] = True,
+    cause: Annotated[list[str], typer.Option("--cause", help="Only cells that failed so, e.g. oom. Repeatable.")] = [],  # noqa: B006
+    settings: SetOption = [],  # noqa: B006
+    smoke: SmokeOption = False,
+    tracking: TrackingOption = "on",
+    tracking_uri: UriOption = None,
+    device: DeviceOption = [],  # noqa: B006
+    threads: ThreadsOption = None,
+    allow_plugins: PluginOption = False,
+    store: StoreOption = STORE,
+    data_root: DataOption = DATA,
+) -> None:
+    """Run the failed cells of a suite again, and no others."""
+    if allow_plugins:
+        permit(["1"])
+    opened = open_suite(suite, store, data_root, settings, smoke)
+    check_plugins(opened.plan.cells, opened.suite.document.path, allowed=allow_plugins)
+    causes = {cell.id: failure.cause for cell in opened.plan.cells if (failure := opened.store.failure(cell.id)) is not None}
+    there = Counter(causes.values())
+    for each in cause:
+        if each not in there:
+            known = ", ".join(f"{count} {name}" for name, count in there.items()) or "none failed"
+            raise BenchError(f"--cause {each}: no cell of {opened.suite.name} failed so ({known}).{nearest(each, there)}")
+    among = frozenset(cell_id for cell_id, why in causes.items() if not cause or why in cause)
+    uri = _uri(tracking, tracking_uri, opened, smoke)
+    options = Options(opened.data_root, uri, retry=True, among=among, threads=threads, devices=tuple(device))
     _drive(opened, options, _again(settings, smoke, store))
 
 

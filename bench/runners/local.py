@@ -14,6 +14,7 @@ from typing import Any
 from bench.claims import Watch
 from bench.errors import BenchError
 from bench.job import Job
+from bench.lineage import ancestors
 from bench.plan import Trained
 from bench.runners.process import CellProcess
 from bench.runners.queue import Queue, no_start
@@ -34,15 +35,17 @@ def run(
     on_event: Event,
     stopping: Callable[[], int],
     seconds: Callable[[Job], float] = lambda job: 0.0,
+    cancelled: Callable[[str], bool] = lambda cell_id: False,
 ) -> dict[str, str]:
     """Bring all jobs to an end; returns each cell id's outcome, by the kinds of `Event`.
 
     ``devices`` names each as often as cells may run on it at once. ``stopping()`` is 0, 1 (save and end) or 2 (end at once).
     ``seconds(job)`` is a cell's length in any unit: the longest begin first. A cell that another driver holds is waited for.
     One that starts from another cell waits until that is trained, and fails with its cause where it will not be. Raises
-    BenchError, once all have ended, when the store cannot be written.
+    BenchError, once all have ended, when the store cannot be written. A cell that is ``cancelled`` saves and ends, or does not
+    begin, nor does what would start from it; the others go on.
     """
-    return _Run(jobs, devices, on_event, seconds).go(stopping) if jobs else {}
+    return _Run(jobs, devices, on_event, seconds, cancelled).go(stopping) if jobs else {}
 
 
 def fair_threads(devices: list[str]) -> int | None:
@@ -52,7 +55,15 @@ def fair_threads(devices: list[str]) -> int | None:
 
 
 class _Run:
-    def __init__(self, jobs: list[Job], devices: list[str], on_event: Event, seconds: Callable[[Job], float]) -> None:
+    def __init__(
+        self,
+        jobs: list[Job],
+        devices: list[str],
+        on_event: Event,
+        seconds: Callable[[Job], float],
+        cancelled: Callable[[str], bool],
+    ) -> None:
+        self.cancelled = cancelled
         self.queue, self.on_event, self.devices = Queue(jobs, seconds), on_event, devices
         self.store = Store(jobs[0].store)
         self.trained, self.watch = Trained(self.store), Watch(self.store.claims)
@@ -65,6 +76,7 @@ class _Run:
     def go(self, stopping: Callable[[], int]) -> dict[str, str]:
         while self.queue or self.running:
             self._pass_on(max(stopping(), bool(self.full)))
+            self._cancel()
             for orphan in self.queue.orphans((each.job for each, _ in self.running), self.trained):
                 self.queue.take(orphan)
                 failure = no_start(orphan)
@@ -85,6 +97,17 @@ class _Run:
                 each.stop(at_once=wish > 1)
             self.queue.clear()
         self.told = max(wish, self.told)
+
+    def _cancel(self) -> None:
+        """Have cancelled cells save and end, and take out those that wait, with what would start from them."""
+        for process, _ in self.running:
+            if not process.stopped and self.cancelled(process.job.cell.id):
+                process.stop()
+        for job in self.queue:
+            needed = [each for each in ancestors(job.cell) if not self.trained(each)]
+            if any(self.cancelled(each.id) for each in (job.cell, *needed)):
+                self.queue.take(job)
+                self._end("stopped", job, {})
 
     def _fill(self) -> None:
         """Start what can be started."""
