@@ -87,6 +87,8 @@ def test_a_suites_model_by_its_label(tiny_suite):
         (("quickstart:unett",), "Did you mean 'unet'"),
         (("some.module:build",), "Allow it with --allow-plugins"),
         (("alexnet", "--picture", "nowhere/file.png"), "no folder nowhere"),
+        (("alexnet", "--picture", "field.jpg"), "ends with .png"),
+        (("alexnet", "--picture", "/proc/field.png"), "cannot be written: No such file"),
         (("alexnet", "--weights", "nowhere.pth"), "no such file"),
     ],
 )

@@ -198,6 +198,7 @@ DEFECTS: dict[str, tuple[Callable[[], object], str]] = {
         at((3, 3, 3)),
         "colour (3, 3, 3) on 1 of 74 labelled pixels: no class. Are these ids in three channels?",
     ),
+    "one bit a pixel": (lambda: Image.open(A).convert("1").save(A), "has 1 bit a pixel, which tells 2 of 11 classes apart"),
     "transparency": (half_transparent, "is partly transparent"),
     "a sorted palette": (permuted, "its palette gives index 0 the colour of class 1 (Building)"),
 }

@@ -72,6 +72,8 @@ def inspect(
         raise BenchError(f"--size {size[0]} {size[1]}: sides are at least 1 and at most {MOST_PX} px")
     if len(models) > 1 and (picture or weights):
         raise BenchError(f"--{'picture' if picture else 'weights'}: one file is for one model, and {len(models)} are given")
+    if picture is not None and picture.suffix.lower() != ".png":
+        raise BenchError(f"--picture {picture}: it is written as PNG; give a name that ends with .png")
     if picture is not None and not picture.parent.is_dir():
         raise BenchError(f"--picture {picture}: there is no folder {picture.parent}")
     measured = effective or picture is not None
@@ -183,7 +185,7 @@ def _refusing_small(run: Any, model: str, size: tuple[int, int]) -> Any:
         if "too small" not in text and "Kernel size can't be greater" not in text:
             raise
         raise BenchError(
-            f"{model} leaves nothing of an image of {size[0]}x{size[1]}: {text.splitlines()[0][:200]} "
+            f"{model} leaves nothing of an image of {size[0]}x{size[1]} ({text.splitlines()[0][:200].rstrip('. ')}). "
             "`bench inspect` without --size says what its smallest input is."
         ) from error
 
@@ -217,6 +219,9 @@ def _effective(
         "measure": "side of the square of the area whose mean absolute gradient is above 4.55 % of the largest",
     }
     if picture:
-        write_whole(picture, draw(found, name, summary))
+        try:
+            write_whole(picture, draw(found, name, summary))
+        except OSError as error:
+            raise BenchError(f"--picture {picture}: cannot be written: {error.strerror or error}") from None
         say(f"{picture} written")
     return facts_

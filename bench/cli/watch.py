@@ -110,7 +110,7 @@ def _follow(opened: Opened, every_s: float, as_json: bool) -> list[Row]:
 
 
 def _news(changed: list[Row], rows: list[Row], *, first: bool, as_json: bool) -> Iterator[str]:
-    """What to say of the rows that changed: at first to people only of those that run or failed, and how many are in which state."""
+    """What to say of the rows that changed: at first to people those that run or failed, and how many are in which state."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     told = [row for row in changed if as_json or not first or row["state"] in ("running", "failed", "damaged")]
     for row in told:

@@ -123,6 +123,8 @@ def _values(path: Path, entry: DatasetEntry) -> NDArray[np.int64]:
         raise Defective(f"is a {picture.format} under a PNG's name; save the ids as PNG, which keeps every one as it is")
     if too_deep(picture, stored):
         raise Defective(f"has {picture.mode!r} pixels deeper than 8 bits; save the ids as a PNG with one channel")
+    if picture.mode == "1" and entry.num_classes > 2:
+        raise Defective(f"has 1 bit a pixel, which tells 2 of {entry.num_classes} classes apart; save the ids as grey of 8 bits")
     mode, array = picture.mode, np.array(picture) // SPREAD.get(stored, 1)
     if mode in ("RGBA", "LA"):
         if (array[..., -1] != 255).any():

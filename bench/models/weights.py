@@ -91,8 +91,8 @@ def _read(path: Path, backbone: str) -> dict[str, Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except DAMAGED as error:
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise BenchError(f"{path} cannot be read as weights: {reason}. {_remedy(backbone)}") from error
+        reason = ": ".join([type(error).__name__, *str(error).splitlines()[:1]])[:200]
+        raise BenchError(f"{path} cannot be read as weights ({reason}). {_remedy(backbone)}") from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise BenchError(f"{path} holds no table of tensors. {_remedy(backbone)}")
     return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}

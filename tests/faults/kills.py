@@ -62,10 +62,9 @@ def check(store: Path, whole: Path) -> None:
 
 
 def _driver(folder: Path, store: Path) -> "subprocess.Popen[bytes]":
-    log = (folder / "drivers.log").open("ab")
-    return subprocess.Popen(
-        command("run", "ten.yaml", *FLAGS, "--store", store), cwd=folder, env=environment(), stderr=log, stdout=log
-    )
+    words = command("run", "ten.yaml", *FLAGS, "--store", store)
+    with (folder / "drivers.log").open("ab") as log:
+        return subprocess.Popen(words, cwd=folder, env=environment(), stderr=log, stdout=log)
 
 
 def _targets(drivers: "list[subprocess.Popen[bytes]]") -> list[tuple[str, int]]:
