@@ -29,6 +29,7 @@ FLOORS = [
         "bench.contest",
         "bench.entrants",
         "bench.suite",
+        "bench.reference",
         "bench.expand",
         "bench.lineage",
         "bench.store",

@@ -120,11 +120,14 @@ def _suites() -> list[dict[str, Any]]:
     return rows
 
 
-def schema() -> None:
+def schema(
+    markdown: Annotated[bool, typer.Option("--markdown", help="The page of all fields, for reading.")] = False,
+) -> None:
     """Print the JSON Schema of suite files, for editors."""
+    from bench.reference import reference
     from bench.suite import schema as text
 
-    print(text(), end="")
+    print(reference() if markdown else text(), end="")
 
 
 def dashboard(
