@@ -149,8 +149,9 @@ class Cell:
 
 
 def _unhashed(train: TrainSpec) -> set[str]:
-    """Fields of a recipe that change no number: its name, and what to do about memory where that is nothing."""
-    return {"recipe"} | ({"on_oom"} if train.on_oom == "fail" else set())
+    """Fields of a recipe that change no number: its name, and what to do about memory, or how many devices share it, where that
+    is nothing out of the ordinary."""
+    return {"recipe"} | ({"on_oom"} if train.on_oom == "fail" else set()) | ({"devices"} if train.devices == 1 else set())
 
 
 def cell_from_json(data: Mapping[str, Any]) -> Cell:

@@ -48,7 +48,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a cell is predicted to take on a device, alone on it."""
+    """What a cell is predicted to take, alone on its device or devices."""
 
     total_s: float
     train_s: float
@@ -89,17 +89,18 @@ class Costs:
             return None
         spec = horizon(cell.recipe, subset_size(counts["train"], cell.fraction))
         assert spec.steps is not None
+        share = cell.recipe.devices  # of the images that are scored; each takes its own
         validations = -(-spec.steps // (spec.val_every or max(1, spec.steps // 10))) if counts["val"] else 0
-        steps_s = spec.steps * measured.step_s + validations * counts["val"] * measured.validate_s
+        steps_s = spec.steps * measured.step_s + validations * counts["val"] * measured.validate_s / share
         train_s = steps_s + measured.save_s * (1 + steps_s // max(save_every_s, 1e-3))
-        evaluate_s = counts["test"] * measured.evaluate_s
+        evaluate_s = counts["test"] * measured.evaluate_s / share
         total_s = measured.begin_s + train_s + evaluate_s + measured.profile_s
         return Cost(total_s, train_s, evaluate_s, measured.profile_s, measured.peak_memory_gib)
 
 
 def key(cell: Cell, device: str, threads: int | None) -> str:
     """The name of a cell's configuration on a kind of device: all that decides the cost of a step."""
-    recipe = cell.recipe.model_dump(mode="json", exclude=_FREE)
+    recipe = cell.recipe.model_dump(mode="json", exclude=_FREE | ({"devices"} if cell.recipe.devices == 1 else set()))
     parts = [cell.model.model_dump(mode="json", exclude={"init_from"}), cell.dataset.model_dump(mode="json"), recipe]
     parts += [cell.augmentation.model_dump(mode="json"), cell.eval.model_dump(mode="json")]
     parts += [cell.profile and cell.profile.model_dump(mode="json")]

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from bench.per_image import readable
 from bench.plan import Plan, Trained, check, roles
 from bench.registry import load
 from bench.runners import RUNNERS
-from bench.runners.local import fair_threads
+from bench.runners.local import fair_threads, ranks_on
 from bench.runners.process import Machine, preflight
 from bench.store import Store, is_full, split_key
 from bench.yamlfile import read_yaml
@@ -156,8 +156,8 @@ def _drive(
 ) -> dict[str, str]:
     store.writable()
     check(plan.cells)
-    machine = preflight([Job(cell, store.root, {}) for cell in todo], lines(source))
-    slots = place(options, machine)
+    machine = preflight([Job(cell, store.root, {}, device=first(options)) for cell in todo], lines(source))
+    slots = place(options, machine, todo)
     jobs = prepare_jobs(todo, plan, store, options, machine, view)
     for cell in todo:
         if _unreadable(cell, store):
@@ -186,17 +186,34 @@ def _drive(
     return outcome
 
 
+def first(options: Options) -> str:
+    """The first device that is named, or "" where the machine's own are used."""
+    return next(iter(options.devices), "")
+
+
 def lines(source: Path) -> Callable[[str], str]:
     """Where in its file a suite names a model."""
     return lambda label: read_yaml(source).place(("models", label))
 
 
-def place(options: Options, machine: Machine) -> list[str]:
-    """The slots to run in: each device as often as cells run on it at once. Raises BenchError for a device that is not there."""
+def place(options: Options, machine: Machine, cells: Iterable[Cell] = ()) -> list[str]:
+    """The slots to run in: each device as often as cells run on it at once. Raises BenchError for a device that is not there, and
+    for a cell that is to be shared by more than there are.
+    """
     for device in options.devices:
         if device not in machine.devices:
             raise BenchError(f"--device {device}: this machine has {', '.join(machine.devices)}")
-    return [*(options.devices or machine.usual)] * options.slots  # one cell on each device before a second one on any
+    used = options.devices or machine.usual
+    for cell in cells:
+        if not ranks_on(cell.recipe.devices, [*used]):
+            have = (
+                f"--device names {' and '.join(dict.fromkeys(used))}" if options.devices else f"this machine has {', '.join(used)}"
+            )
+            raise BenchError(
+                f"{cell.label}: train.devices is {cell.recipe.devices}, so it needs that many different GPUs, and {have}. Name "
+                "more with --device cuda:0 --device cuda:1 …, or lower train.devices."
+            )
+    return [*used] * options.slots  # one cell on each device before a second one on any
 
 
 def prepare_jobs(

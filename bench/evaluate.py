@@ -17,6 +17,7 @@ from bench.metrics.measure import measure
 from bench.models.tiles import overlap_tiles
 from bench.per_image import PerImage
 from bench.predictions import read_predictions
+from bench.ranks import ALONE, Ranks
 from bench.specs import EvalSpec
 
 TRIMAP_PX = 40
@@ -34,13 +35,18 @@ def evaluate(
     num_classes: int,
     keep: Keep | None = None,
     heed: Callable[[], None] = lambda: None,
+    ranks: Ranks = ALONE,
 ) -> PerImage:
     """Predict every image of a cache at its own size, in groups of one size, and sum all that scores are made of.
 
     The model is left in evaluation mode. Pixels in the margin of a model without padding are scored by mirrored borders.
     ``keep`` is handed the name and the (H, W) uint8 label map of every image; ``heed`` is called between batches and may raise.
+
+    Several ``ranks`` share out the batches, whole, so that each image is scored once and in the company it has in one process;
+    every rank returns all sums, and is handed the label maps of its own images to keep.
     """
-    return gather(_predicted(model, cache, spec, heed), cache.ids, spec.boundary_ratio, num_classes, keep)
+    batches = _predicted(model, cache, spec, heed, ranks)
+    return gather(batches, cache.ids, spec.boundary_ratio, num_classes, keep, ranks)
 
 
 def rescore(kept: Path, cache: Cache, spec: EvalSpec, *, num_classes: int) -> PerImage:
@@ -49,17 +55,28 @@ def rescore(kept: Path, cache: Cache, spec: EvalSpec, *, num_classes: int) -> Pe
 
 
 def count(
-    model: nn.Module, cache: Cache, spec: EvalSpec, *, num_classes: int, heed: Callable[[], None] = lambda: None
+    model: nn.Module,
+    cache: Cache,
+    spec: EvalSpec,
+    *,
+    num_classes: int,
+    heed: Callable[[], None] = lambda: None,
+    ranks: Ranks = ALONE,
 ) -> np.ndarray:
-    """Confusion counts (N, C, C) alone: what a validation needs; ``heed`` is called between batches and may raise."""
+    """Confusion counts (N, C, C) alone: what a validation needs. ``heed`` and ``ranks`` are as for `evaluate`."""
     counts = np.zeros((len(cache), num_classes, num_classes), np.int64)
-    for indices, preds, labels in _predicted(model, cache, spec, heed):
+    for indices, preds, labels in _predicted(model, cache, spec, heed, ranks):
         counts[indices] = confusion(preds, labels, num_classes).cpu()
-    return counts
+    return ranks.summed({"counts": counts})["counts"]
 
 
 def gather(
-    batches: Iterable[Batch], ids: tuple[str, ...], boundary_ratio: float, num_classes: int, keep: Keep | None = None
+    batches: Iterable[Batch],
+    ids: tuple[str, ...],
+    boundary_ratio: float,
+    num_classes: int,
+    keep: Keep | None = None,
+    ranks: Ranks = ALONE,
 ) -> PerImage:
     """The sums of all images, which the batches bring in any order; on the device until the last one is in."""
     gathered: dict[str, Tensor] = {}
@@ -76,17 +93,20 @@ def gather(
         if keep:
             for index, each in zip(indices, preds.cpu().numpy(), strict=True):
                 keep(ids[int(index)], each)
-    arrays: dict[str, Any] = {name: each.cpu().numpy() for name, each in gathered.items()}
-    return PerImage(ids, widths_px=widths, **arrays)
+    own = {name: each.cpu().numpy() for name, each in gathered.items()}
+    arrays: dict[str, Any] = ranks.summed({"widths_px": widths, **own})
+    return PerImage(ids, **arrays)
 
 
-def _predicted(model: nn.Module, cache: Cache, spec: EvalSpec, heed: Callable[[], None]) -> Iterator[Batch]:
+def _predicted(model: nn.Module, cache: Cache, spec: EvalSpec, heed: Callable[[], None], ranks: Ranks) -> Iterator[Batch]:
     model.eval()
     device = next(model.parameters()).device
-    for indices in by_size(cache.sizes, spec.batch):
-        heed()
-        images, labels = whole_images(cache, indices, device)
-        yield indices, predict(model, images, spec.precision, spec.tile), labels
+    groups = list(by_size(cache.sizes, spec.batch))
+    for begin in range(0, len(groups), ranks.size):
+        heed()  # by all ranks equally often, though the last round may have nothing for some
+        for indices in groups[begin + ranks.rank : begin + ranks.rank + 1]:
+            images, labels = whole_images(cache, indices, device)
+            yield indices, predict(model, images, spec.precision, spec.tile), labels
 
 
 def _kept(path: Path, cache: Cache, spec: EvalSpec) -> Iterator[Batch]:

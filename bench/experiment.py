@@ -19,7 +19,7 @@ from bench.checkpoint import TrainState
 from bench.curve import Curve
 from bench.data import entry_of
 from bench.data.ahead import Placement, Streamed, place
-from bench.data.batches import Batches
+from bench.data.batches import Batches, by_size
 from bench.data.border import border_file
 from bench.data.cache import Cache, open_cache
 from bench.data.chance import torch_seed
@@ -31,8 +31,9 @@ from bench.metrics import scores as score
 from bench.models import build_model
 from bench.per_image import PerImage
 from bench.predictions import NAME as PREDICTIONS
-from bench.predictions import PredictionWriter
+from bench.predictions import PredictionWriter, join
 from bench.profiler import describe, device_name, profile
+from bench.ranks import ALONE, Ranks
 from bench.reuse import adopt, link, predicted_alike, profiled_alike
 from bench.store import Result, Store, read_json, write_json
 from bench.summary import scored, summarise
@@ -85,6 +86,42 @@ def run_cell(job: Job, *, report: Report, should_stop: Callable[[], bool]) -> Re
     return result
 
 
+def to_share(job: Job) -> bool:
+    """Whether a cell over several devices has something left that they do together; `run_cell` does the rest on one.
+
+    The weights of a cell that was trained alike are taken over here.
+    """
+    cell, store = job.cell, Store(job.store)
+    folder = store.folder(cell.id)
+    trained = (folder / "trained.json").exists() or adopt(store, cell, folder)
+    return not trained or _to_predict(store, cell, folder)
+
+
+def share_cell(job: Job, ranks: Ranks, *, report: Report, should_stop: Callable[[], bool]) -> None:
+    """One rank's share of training and evaluation; raises what `run_cell` raises. The first rank writes and reports."""
+    store, device = Store(job.store), torch.device(job.device)
+    folder = store.folder(job.cell.id)
+    set_up(job, device)
+    model = build(job, device)
+    say = report if ranks.first else lambda line: None
+
+    def agreed() -> bool:
+        return ranks.any(should_stop())
+
+    if not (folder / "trained.json").exists():
+        _train(job, ranks.synchronised(model), folder, device, say, agreed, ranks)
+    ranks.wait()
+    _choose(job.cell, folder, read_json(folder / "trained.json"), model)
+    if _to_predict(store, job.cell, folder):
+        _evaluate(job, model, folder, device, say, agreed, ranks)
+
+
+def _to_predict(store: Store, cell: Cell, folder: Path) -> bool:
+    """Whether the sums of the reported split need the model."""
+    there = any((folder / name).exists() for name in ("per_image.npz", PREDICTIONS))
+    return not there and predicted_alike(store, cell) is None
+
+
 def build(job: Job, device: torch.device) -> nn.Module:
     """The cell's model with its seed's initial weights, on a device."""
     cell = job.cell
@@ -105,7 +142,15 @@ def set_up(job: Job, device: torch.device) -> None:
         torch.use_deterministic_algorithms(job.cell.recipe.deterministic)  # which loads torch's compiler, for seconds
 
 
-def _train(job: Job, model: nn.Module, folder: Path, device: torch.device, report: Report, should_stop: Callable[[], bool]) -> None:
+def _train(
+    job: Job,
+    model: nn.Module,
+    folder: Path,
+    device: torch.device,
+    report: Report,
+    should_stop: Callable[[], bool],
+    ranks: Ranks = ALONE,
+) -> None:
     """Train to the last step and write ``final.pt``, the best weights and, as the mark of completion, ``trained.json``."""
     cell = job.cell
     assert cell.dataset.train is not None
@@ -118,14 +163,15 @@ def _train(job: Job, model: nn.Module, folder: Path, device: torch.device, repor
     num_classes = entry_of(cell.dataset).num_classes
     if spec.on_oom == "accumulate":
         refuse_batch_statistics(model)
-    batches = Batches(train_cache, chosen, spec, cell.augmentation, cell.seed)
+    batches = Batches(train_cache, chosen, spec, cell.augmentation, cell.seed, ranks.part(cell.recipe.batch))
     streamed = Streamed(batches, device) if placement == "streamed" else None
     weights = class_weights(train_cache, chosen, spec.class_weights, device)
     inherited = _inherit(Store(job.store), cell, model, report)
     state = TrainState(model, build_optimizer(model, spec))
     for note in checkpoint.resume(folder, state):
         report({"note": note})
-    curve = Curve(folder / "curve.jsonl", state.step)
+    ranks.wait()  # until all have read what the first one will write anew
+    curve = Curve(folder / "curve.jsonl", state.step) if ranks.first else None
     clock = _Clock(job.checkpoint_every_s)
 
     def heed() -> None:
@@ -134,15 +180,16 @@ def _train(job: Job, model: nn.Module, folder: Path, device: torch.device, repor
 
     def validate(step: int) -> float:
         assert val_cache is not None
-        counts = count(model, val_cache, cell.eval, num_classes=num_classes, heed=heed)
+        counts = count(model, val_cache, cell.eval, num_classes=num_classes, heed=heed, ranks=ranks)
         value = float(np.nan_to_num(score.miou(counts.sum(axis=0))))
         if state.best is None or value > state.best["score"]:
-            checkpoint.save_weights(folder / checkpoint.best_name(step), model)
+            if ranks.first:
+                checkpoint.save_weights(folder / checkpoint.best_name(step), model)
             state.best = {"step": step, "score": value}
         return value
 
     def log(line: dict[str, Any]) -> None:
-        if "step" in line:
+        if curve and "step" in line:
             curve.add({**line, "time": time.time(), "seconds": clock.lap()})
         report(line)
 
@@ -154,12 +201,15 @@ def _train(job: Job, model: nn.Module, folder: Path, device: torch.device, repor
         class_weights=weights,
         log=log,
         validate=validate if val_cache is not None else None,
-        save=lambda state: checkpoint.save(folder, state),
+        save=lambda state: checkpoint.save(folder, state) if ranks.first else None,
         should_save=clock.due,
         should_stop=should_stop,
+        ranks=ranks,
     )
     if streamed:
         streamed.close()
+    if curve is None:
+        return
     checkpoint.save_weights(folder / checkpoint.FINAL, model)
     ids = [train_cache.ids[index] for index in chosen]
     data = {
@@ -171,6 +221,7 @@ def _train(job: Job, model: nn.Module, folder: Path, device: torch.device, repor
         "placement": placement,
     }
     data |= inherited
+    data |= {"devices": ranks.size} if ranks.size > 1 else {}
     if spec.on_oom == "accumulate":
         data["accumulated"] = {"parts": state.parts, "since_step": state.parts_since}
     write_json(folder / "train_ids.json", ids)
@@ -206,7 +257,13 @@ def _choose(cell: Cell, folder: Path, facts: dict[str, Any], model: nn.Module) -
 
 
 def _evaluate(
-    job: Job, model: nn.Module, folder: Path, device: torch.device, report: Report, should_stop: Callable[[], bool]
+    job: Job,
+    model: nn.Module,
+    folder: Path,
+    device: torch.device,
+    report: Report,
+    should_stop: Callable[[], bool],
+    ranks: Ranks = ALONE,
 ) -> PerImage:
     """Score the reported split: from what an earlier run of this cell left, from label maps that were kept, or with the model.
 
@@ -231,12 +288,18 @@ def _evaluate(
     if kept.exists():
         sums = rescore(kept, cache, cell.eval, num_classes=entry.num_classes)
     elif cell.eval.keep_predictions:
-        with PredictionWriter(kept, entry.palette) as writer:
-            sums = evaluate(model, cache, cell.eval, num_classes=entry.num_classes, keep=writer.add, heed=heed)
+        parts = [kept] if ranks.size == 1 else [kept.with_name(f".{rank}.{kept.name}") for rank in range(ranks.size)]
+        with PredictionWriter(parts[ranks.rank], entry.palette) as writer:
+            sums = evaluate(model, cache, cell.eval, num_classes=entry.num_classes, keep=writer.add, heed=heed, ranks=ranks)
+        ranks.wait()
+        if ranks.size > 1 and ranks.first:
+            groups = by_size(cache.sizes, cell.eval.batch)
+            join(parts, [[cache.ids[index] for index in group] for group in groups], kept, entry.palette)
     else:
-        sums = evaluate(model, cache, cell.eval, num_classes=entry.num_classes, heed=heed)
+        sums = evaluate(model, cache, cell.eval, num_classes=entry.num_classes, heed=heed, ranks=ranks)
     sums = replace(sums, seconds=time.perf_counter() - begin)
-    sums.write(path)
+    if ranks.first:
+        sums.write(path)
     return sums
 
 

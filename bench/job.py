@@ -34,6 +34,8 @@ class Job:
     caches: dict[str, Path]
     """Split -> folder of its prepared cache."""
     device: str = "cpu"
+    devices: tuple[str, ...] = ()
+    """GPUs of a cell that is shared by several, ``device`` first; empty: they are processes on ``device``."""
     threads: int | None = None
     """CPU threads of the process; None leaves torch's choice."""
     sharing: int = 1

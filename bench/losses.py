@@ -1,5 +1,7 @@
 """What training minimises."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -47,12 +49,22 @@ def segmentation_loss(
 
 
 def mean_divisor(
-    labels: Tensor, *, class_weights: Tensor | None = None, pixel_weights: Tensor | None = None, ignore_index: int = IGNORE_INDEX
+    labels: Tensor,
+    *,
+    class_weights: Tensor | None = None,
+    pixel_weights: Tensor | None = None,
+    ignore_index: int = IGNORE_INDEX,
+    total: Callable[[Tensor], Tensor] = lambda sums: sums,
 ) -> Tensor:
-    """What the mean of `segmentation_loss` divides by, from labels (B, H, W) alone: a scalar in fp32."""
+    """What the mean of `segmentation_loss` divides by, from labels (B, H, W) alone: a scalar in fp32.
+
+    Where the labels are a part of a batch, ``total`` adds the sums of the other parts to those it is handed.
+    """
     known = labels != ignore_index
     index = torch.where(known, labels, 0).long().unsqueeze(1)
-    return _divisor(known, _weights(index, known, class_weights, pixel_weights))
+    weights = _weights(index, known, class_weights, pixel_weights)
+    annotated, weight = total(torch.stack([known.any().float(), weights.sum()]))
+    return torch.where(annotated > 0, weight, 1.0)
 
 
 def _weights(index: Tensor, known: Tensor, class_weights: Tensor | None, pixel_weights: Tensor | None) -> Tensor:

@@ -48,6 +48,16 @@ class PredictionWriter:
         self.archive.writestr(zipfile.ZipInfo(f"{name}.png", (1980, 1, 1, 0, 0, 0)), buffer.getvalue())
 
 
+def join(parts: Sequence[Path], groups: Sequence[Sequence[str]], path: Path, palette: Sequence[tuple[int, int, int]]) -> None:
+    """One file of several, which it removes: the names of ``groups`` in their order, group by group from one part after another."""
+    with PredictionWriter(path, palette) as writer:
+        for number, names in enumerate(groups):
+            for name, labels in zip(names, read_predictions(parts[number % len(parts)], names), strict=True):
+                writer.add(name, labels)
+    for part in parts:
+        part.unlink()
+
+
 def read_predictions(path: Path, names: Sequence[str]) -> list[Labels]:
     """The (H, W) uint8 label maps of some images; raises BenchError for a file or an image that cannot be read."""
     try:

@@ -13,6 +13,7 @@ from bench.errors import BenchError
 from bench.models import build_model
 from bench.models.shapes import host_bytes
 from bench.models.trace import count_flops
+from bench.ranks import refuse_norm_on_cpu
 from bench.specs import TrainSpec
 from bench.train import refuse_batch_statistics
 
@@ -22,10 +23,10 @@ BYTES = 4
 """Weights, gradients and what the optimiser remembers are kept in fp32."""
 
 
-def survey(cells: Iterable[Cell]) -> tuple[list[tuple[str, str]], dict[str, float]]:
+def survey(cells: Iterable[Cell], *, on_cpu: bool = False) -> tuple[list[tuple[str, str]], dict[str, float]]:
     """The model's label and what is wrong with it, each once; and the operations a pixel of each model, by its spec as JSON.
 
-    Weights are read, so that they are known to be there.
+    Weights are read, so that they are known to be there. ``on_cpu`` is where the cells will run.
     """
     found: dict[tuple[str, str], None] = {}
     built: dict[tuple[str, int], nn.Module] = {}
@@ -34,6 +35,8 @@ def survey(cells: Iterable[Cell]) -> tuple[list[tuple[str, str]], dict[str, floa
         try:
             for text in _problems(cell, built):
                 found[cell.model_label, text] = None
+            if on_cpu and cell.recipe.devices > 1:
+                refuse_norm_on_cpu(_on_shapes(cell, built), cell.recipe.devices)
             with suppress(RuntimeError, ValueError, NotImplementedError):  # one that shapes alone do not carry has no estimate
                 flops[cell.model.model_dump_json()] = _flops_a_pixel(_on_shapes(cell, built))
         except BenchError as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.cell import Cell
 from bench.costs import Cost, Costs, Measured, key, verdict
-from bench.drive import Options, lines, pending, place, prepare_jobs
+from bench.drive import Options, first, lines, pending, place, prepare_jobs
 from bench.errors import BenchError
 from bench.job import Job
 from bench.plan import Plan, check
@@ -30,9 +30,9 @@ class Forecast:
 
     @property
     def device_hours(self) -> float:
-        """Hours on one device that the waiting cells will take, one after the other, as far as they could be measured."""
-        costs = [self.costs[cell.id] for cell in self.waiting]
-        return sum(cost.total_s for cost in costs if cost) / 3600
+        """Hours of devices that the waiting cells will take, one after the other, as far as they could be measured."""
+        costs = [(self.costs[cell.id], cell.recipe.devices) for cell in self.waiting]
+        return sum(cost.total_s * devices for cost, devices in costs if cost) / 3600
 
 
 def forecast(plan: Plan, source: Path, store: Store, options: Options, view: Any, told: Callable[[str], None]) -> Forecast:
@@ -45,9 +45,9 @@ def forecast(plan: Plan, source: Path, store: Store, options: Options, view: Any
         raise BenchError("\n".join(plan.missing()))
     store.writable()
     check(plan.cells)
-    machine = preflight([Job(cell, store.root, {}) for cell in plan.cells], lines(source))
+    machine = preflight([Job(cell, store.root, {}, device=first(options)) for cell in plan.cells], lines(source))
     jobs = prepare_jobs(plan.cells, plan, store, options, machine, view)
-    device = place(options, machine)[0]
+    device = place(options, machine, plan.cells)[0]
     costs = Costs(store)
     _measure(jobs, costs, machine.devices[device], told)
     predicted, verdicts = {}, {}

@@ -60,6 +60,7 @@ def _shrunk(cell: Cell) -> Cell:
             "steps": STEPS,
             "epochs": None,
             "batch": min(BATCH, cell.recipe.batch),
+            "devices": 1,
             "crop": "full" if cell.recipe.crop == "full" and not margin_px else SIDE + 2 * margin_px,
             "warmup_steps": min(1, cell.recipe.warmup_steps),
             "val_every": None,

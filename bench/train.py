@@ -12,6 +12,7 @@ from bench.checkpoint import TrainState
 from bench.data.chance import torch_seed
 from bench.errors import BenchError
 from bench.losses import mean_divisor, segmentation_loss
+from bench.ranks import ALONE, Ranks
 from bench.specs import TrainSpec
 
 Batch = tuple[Tensor, ...]
@@ -69,14 +70,17 @@ def train(
     save: Callable[[TrainState], None],
     should_save: Callable[[], bool],
     should_stop: Callable[[], bool],
+    ranks: Ranks = ALONE,
 ) -> None:
     """Train ``state`` from the step it is at to ``spec.steps``, which must be known by now.
 
     ``validate(step)`` scores the current weights and keeps them when they are the best so far; it may raise Stop. ``log`` is
     handed lines of the curve, and a ``note`` for people. Raises Diverged, and Interrupted after saving when asked to stop.
+
+    Several ``ranks`` each bring their slice of a batch, and end with the same weights; their ``should_stop`` must agree.
     """
     assert spec.steps is not None, "epochs are turned into steps where the number of images is known"
-    model, optimizer = state.model, state.optimizer
+    model, optimizer, network = state.model, state.optimizer, ranks.network(state.model)
     device = next(model.parameters()).device
     log_every = max(1, spec.steps // LOG_LINES)
     val_every = spec.val_every or max(1, spec.steps // 10)
@@ -98,12 +102,12 @@ def train(
     try:
         validated()  # one that an interruption cut short
         for step in range(state.step, spec.steps):
-            torch.manual_seed(torch_seed(seed, "dropout", step))
+            torch.manual_seed(torch_seed(seed, ranks.purpose("dropout"), step))
             batch = batches(step)
             rate = learning_rate(step, spec)
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["lr_factor"]
-            loss = _gradients(state, batch, spec, class_weights, log)
+            loss = _gradients(state, network, batch, spec, class_weights, log, ranks)
             optimizer.step()
             state.step = step + 1
             state.loss_sum += loss
@@ -126,16 +130,18 @@ def train(
 
 def _gradients(
     state: TrainState,
+    network: nn.Module,
     batch: Batch,
     spec: TrainSpec,
     class_weights: Tensor | None,
     log: Callable[[dict[str, Any]], None],
+    ranks: Ranks,
 ) -> Tensor:
     """Leave the gradients of a batch's loss in the model and return the loss, in as many parts as memory asks for."""
     while True:
         state.optimizer.zero_grad(set_to_none=True)
         try:
-            return _accumulated(state.model, batch, spec, class_weights, state.parts)
+            return _accumulated(network, batch, spec, class_weights, state.parts, ranks)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             size = len(batch[0])
             if spec.on_oom == "fail" or not out_of_memory(error) or state.parts >= size:
@@ -148,17 +154,21 @@ def _gradients(
         log({"note": f"step {state.step + 1}: out of memory; goes on with batches of {size} in {state.parts} parts, accumulated"})
 
 
-def _accumulated(model: nn.Module, batch: Batch, spec: TrainSpec, class_weights: Tensor | None, parts: int) -> Tensor:
-    margin = int(getattr(model, "margin", 0))
+def _accumulated(
+    network: nn.Module, batch: Batch, spec: TrainSpec, class_weights: Tensor | None, parts: int, ranks: Ranks
+) -> Tensor:
+    margin = int(getattr(network.module if ranks.size > 1 else network, "margin", 0))
     images, labels, *border = batch
     labels = inner(labels, margin)
     extra = spec.border_weights.w0 * inner(border[0], margin).float() if spec.border_weights else None
-    divisor = mean_divisor(labels, class_weights=class_weights, pixel_weights=extra) if parts > 1 else None
+    divisor = None
+    if parts > 1 or ranks.size > 1:
+        divisor = mean_divisor(labels, class_weights=class_weights, pixel_weights=extra, total=ranks.sum)
     total = torch.zeros((), device=images.device)
     for rows in torch.arange(len(images)).tensor_split(parts):
         part = slice(int(rows[0]), int(rows[-1]) + 1)
         with torch.autocast(images.device.type, torch.bfloat16, enabled=spec.precision == "bf16"):
-            logits = model(images[part])
+            logits = network(images[part])
         loss = segmentation_loss(
             logits,
             labels[part],
@@ -168,9 +178,9 @@ def _accumulated(model: nn.Module, batch: Batch, spec: TrainSpec, class_weights:
             reduction=spec.loss,
             divisor=divisor,
         )
-        loss.backward()
+        (loss * ranks.size).backward()  # gradients are averaged over the ranks, and their sum is wanted
         total += loss.detach()
-    return total
+    return ranks.sum(total)
 
 
 def inner(labels: Tensor, margin: int) -> Tensor:

@@ -24,6 +24,7 @@ from bench.evaluate import count, evaluate
 from bench.experiment import build, class_weights, open_split, profile_size, set_up
 from bench.job import Job
 from bench.profiler import times
+from bench.ranks import Ranks
 from bench.train import build_optimizer, out_of_memory, train
 
 WARMUP, STEPS = 2, 6
@@ -57,7 +58,8 @@ def _measured(job: Job, device: torch.device, memory_gib: float) -> Measured:
     full = horizon(cell.recipe, len(chosen))
     # Schedule and warm-up change no cost, and a short horizon must not contradict them.
     spec = full.model_copy(update={"steps": WARMUP + STEPS, "warmup_steps": 0, "schedule": "constant", "val_every": None})
-    batches = Batches(cache, chosen, spec, cell.augmentation, cell.seed)
+    # Of a cell over several devices, what one of them does: the exchange between them is left out.
+    batches = Batches(cache, chosen, spec, cell.augmentation, cell.seed, Ranks(0, spec.devices).part(spec.batch))
     state = TrainState(model, build_optimizer(model, spec))
     marks: list[float] = []
 

@@ -50,6 +50,7 @@ FLOORS = [
         "bench.models.*",
         "bench.metrics.*",
         "bench.losses",
+        "bench.ranks",
         "bench.checkpoint",
         "bench.tracking",
         "bench.side_by_side",

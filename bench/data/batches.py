@@ -17,7 +17,17 @@ from bench.specs import AugmentationSpec, TrainSpec
 class Batches:
     """Batches of augmented crops of the chosen images of a cache, by step."""
 
-    def __init__(self, cache: Cache, chosen: np.ndarray, train: TrainSpec, augmentation: AugmentationSpec, seed: int) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        chosen: np.ndarray,
+        train: TrainSpec,
+        augmentation: AugmentationSpec,
+        seed: int,
+        part: slice = slice(None),
+    ) -> None:
+        """``part`` takes these rows of every batch, as they would be in the whole."""
+        self.part = part
         self.cache, self.chosen, self.train, self.augmentation, self.seed = cache, chosen, train, augmentation, seed
         self.size = crop_size(cache.sizes[chosen], train)
         self._epoch, self._order = -1, chosen
@@ -40,7 +50,7 @@ class Batches:
         return self._made(cut.rows, len(cut.planes[0]), cut.size, cut.planes[0].device)
 
     def _asked(self, step: int) -> tuple[Draws, np.ndarray, tuple[int, int]]:
-        draws, indices = draw(self.seed, step, self.train.batch), self.indices(step)
+        draws, indices = draw(self.seed, step, self.train.batch).rows(self.part), self.indices(step)[self.part]
         return draws, indices, self.size or (int(self.cache.sizes[indices[0], 0]), int(self.cache.sizes[indices[0], 1]))
 
     def _made(self, part_of: Callable[[slice], Cut], samples: int, size: tuple[int, int], device: torch.device) -> Planes:

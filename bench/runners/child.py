@@ -6,7 +6,6 @@ It is forked from a server that has imported torch, so it starts in milliseconds
 
 import faulthandler
 import os
-import resource
 import select
 import signal
 import sys
@@ -21,13 +20,14 @@ from typing import Any
 import torch
 
 from bench.claims import hold
-from bench.errors import BenchError
-from bench.experiment import environment, run_cell
+from bench.experiment import run_cell, to_share
 from bench.job import BUSY, DONE, FAILED, STOPPED, STORAGE, Job
 from bench.preflight import survey
 from bench.profiler import device_name
-from bench.store import Failure, Store, clear_torn, is_full, write_json
-from bench.train import Diverged, Interrupted, out_of_memory
+from bench.runners.failure import cause_of, failure_of
+from bench.runners.spread import RankDied, RankFailed, log_tail, spread
+from bench.store import Store, clear_torn, is_full, write_json
+from bench.train import Interrupted
 
 
 @dataclass
@@ -97,6 +97,8 @@ def _run(job: Job, store: Store, folder: Path, pipe: Connection, stop: _Stop) ->
             stop.asked = True
 
     try:
+        if job.cell.recipe.devices > 1 and to_share(job):
+            spread(job, report=report, should_stop=stop)
         run_cell(job, report=report, should_stop=stop)
         print("finished", flush=True)
         return DONE
@@ -107,7 +109,10 @@ def _run(job: Job, store: Store, folder: Path, pipe: Connection, stop: _Stop) ->
         if is_full(error, job.store):
             raise
         traceback.print_exc()
-        _write_failure(job, store, error, last.get("step"))
+        failure = error.failure if isinstance(error, RankFailed) else failure_of(job, error, last.get("step"))
+        if isinstance(error, RankDied):
+            failure = failure.model_copy(update={"cause": "crashed", "traceback": log_tail(folder)})
+        write_json(folder / "failed.json", failure.model_dump())
         return FAILED
 
 
@@ -117,40 +122,6 @@ def _tell(pipe: Connection, line: dict[str, Any]) -> bool:
     except OSError:
         return False  # nobody listens any more
     return True
-
-
-def _write_failure(job: Job, store: Store, error: BaseException, step: int | None) -> None:
-    cause = cause_of(error)
-    message = str(error) or type(error).__name__
-    if cause == "oom":
-        message = f"{message.strip().splitlines()[0][:300]} (peak {_peak_gib(job.device):.2f} GiB). Lower train.batch or train.crop"
-        message += ", or set train.on_oom: accumulate." if job.cell.recipe.on_oom == "fail" else "."
-    failure = Failure(
-        cell_id=job.cell.id,
-        cause=cause,
-        message=message.strip().splitlines()[0][:500],
-        step=step if step is not None else getattr(error, "step", None),
-        traceback="".join(traceback.format_exception(error))[-8000:],
-        environment=environment(torch.device(job.device)),
-        finished=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-    write_json(store.folder(job.cell.id) / "failed.json", failure.model_dump())
-
-
-def _peak_gib(device: str) -> float:
-    """Most memory the process has held: on its GPU, or on a CPU in all."""
-    if device.startswith("cuda"):
-        return torch.cuda.max_memory_allocated() / 2**30
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 2**30
-
-
-def cause_of(error: BaseException) -> str:
-    """The kind of a failure, for the table of results."""
-    if out_of_memory(error):
-        return "oom"
-    if isinstance(error, Diverged):
-        return "diverged"
-    return "input" if isinstance(error, BenchError) else "error"
 
 
 def _log_to(path: Path) -> None:
@@ -165,7 +136,8 @@ def preflight(jobs: list[Job], pipe: Connection) -> None:
     """Send what stands in the way of the jobs' models, the devices of this machine by the names of their kinds, and each model's
     operations a pixel."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    problems, flops = survey(job.cell for job in jobs)
+    on_cpu = not torch.cuda.is_available() or any(job.device == "cpu" for job in jobs)
+    problems, flops = survey((job.cell for job in jobs), on_cpu=on_cpu)
     there = [*(f"cuda:{index}" for index in range(torch.cuda.device_count())), "cpu"]
     devices = {each: device_name(torch.device(each)) for each in there}
     _tell(pipe, {"problems": problems, "devices": devices, "flops": flops})

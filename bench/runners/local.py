@@ -54,6 +54,14 @@ def fair_threads(devices: list[str]) -> int | None:
     return max(1, cores // len(devices)) if len(devices) > 1 else None
 
 
+def ranks_on(count: int, free: list[str]) -> list[str]:
+    """The devices for the ranks of a cell: so many different GPUs, or the CPU for all of them; none where too few are free."""
+    if count == 1 or set(free) == {"cpu"}:
+        return free[:1]
+    gpus = [each for each in dict.fromkeys(free) if each != "cpu"]
+    return gpus[:count] if len(gpus) >= count else []
+
+
 class _Run:
     def __init__(
         self,
@@ -114,12 +122,22 @@ class _Run:
         if self.queue and self.free and time.monotonic() - self.looked > LOOK_S:
             self.held, self.looked = self.watch.look(), time.monotonic()
         while self.free and (job := self.queue.next(self.trained, self._under_way)):
+            taken = ranks_on(job.cell.recipe.devices, self.free)
+            if not taken:
+                break  # the cell that is next waits for its devices, and none goes before it, so that it gets them
             self.queue.take(job)
-            device = self.free.pop(0)
-            sharing = self.devices.count(device)
+            for name in taken:
+                self.free.remove(name)
+            device = ",".join(taken)
+            sharing = max(self.devices.count(name) for name in taken)
             claim = self.held.get(job.cell.id)
             job = replace(
-                job, device=device, sharing=sharing, cache_share=job.cache_share / sharing, dead_claim=claim.text if claim else ""
+                job,
+                device=taken[0],
+                devices=tuple(taken) if len(taken) > 1 else (),
+                sharing=sharing,
+                cache_share=job.cache_share / sharing,
+                dead_claim=claim.text if claim else "",
             )
             each = CellProcess(job)
             self.running.append((each, device))
@@ -152,7 +170,7 @@ class _Run:
                 self.on_event("report", each.job, line)
             if ended:
                 self.running.remove((each, device))
-                self.free.append(device)
+                self.free.extend(device.split(","))
                 self._ended(each, device)
 
     def _ended(self, each: CellProcess, device: str) -> None:

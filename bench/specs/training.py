@@ -94,6 +94,9 @@ class TrainSpec(Spec):
     on_oom: Literal["fail", "accumulate"] = "fail"
     """When a step does not fit in memory: the cell fails, or the step takes the same batch in parts and accumulates their
     gradients, which is recorded. Refused for models with batch normalisation, whose statistics would be those of the parts."""
+    devices: Annotated[int, Field(ge=1, le=64)] = 1
+    """GPUs that share a cell: each takes its slice of every batch (DistributedDataParallel), with batch statistics of the whole
+    one (SyncBatchNorm). `batch` stays that of a step."""
     val_every: Count | None = None
     """Steps between two validations. Unset: ten validations a training."""
     channels_last: bool = True
@@ -118,6 +121,25 @@ class TrainSpec(Spec):
             raise ValueError(f"steps is {self.steps} and epochs is {self.epochs}; set one of them to null")
         if self.steps is None and self.epochs is None:
             raise ValueError("neither steps nor epochs is given; one of them ends a training")
+        return self
+
+    @model_validator(mode="after")
+    def _even_slices(self) -> "TrainSpec":
+        if self.batch % self.devices:
+            near = [
+                each for each in (self.batch // self.devices * self.devices, -(-self.batch // self.devices) * self.devices) if each
+            ]
+            shared = [each for each in range(1, 65) if self.batch % each == 0]
+            fewer = max(each for each in shared if each < self.devices)
+            raise ValueError(
+                f"batch is {self.batch}, which {self.devices} devices cannot share evenly; set batch to "
+                f"{' or '.join(map(str, near))}, or devices to {fewer}"
+            )
+        if self.devices > 1 and self.on_oom == "accumulate":
+            raise ValueError(
+                "on_oom is 'accumulate' and devices is above 1; memory may run out on one of them alone, so set on_oom: fail and "
+                "more devices, or a smaller batch"
+            )
         return self
 
     @model_validator(mode="after")
