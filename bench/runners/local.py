@@ -109,7 +109,7 @@ class _Run:
     def _cancel(self) -> None:
         """Have cancelled cells save and end, and take out those that wait, with what would start from them."""
         for process, _ in self.running:
-            if not process.stopped and self.cancelled(process.job.cell.id):
+            if self.cancelled(process.job.cell.id) and not process.stopped:
                 process.stop()
         for job in self.queue:
             needed = [each for each in ancestors(job.cell) if not self.trained(each)]
