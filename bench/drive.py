@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,7 +24,7 @@ from bench.lineage import ancestors
 from bench.per_image import readable
 from bench.plan import Plan, Trained, check, roles
 from bench.registry import load
-from bench.runners import RUNNERS
+from bench.runners import Cluster, runner
 from bench.runners.local import fair_threads, ranks_on
 from bench.runners.process import Machine, preflight
 from bench.store import Store, is_full, split_key
@@ -74,6 +74,8 @@ class Options:
     """Wall time after which a cell is ended and failed; None for no limit."""
     cache_share: float = 0.5
     """Share of a device's free memory that a cache may take; a larger one is streamed."""
+    cluster: Cluster | None = None
+    """The Ray cluster to run on; None for this machine."""
 
 
 def pending(plan: Plan, store: Store, options: Options) -> list[Cell]:
@@ -157,8 +159,11 @@ def _drive(
     store.writable()
     check(plan.cells)
     machine = preflight([Job(cell, store.root, {}, device=first(options)) for cell in todo], lines(source))
-    slots = place(options, machine, todo)
+    start = _runner(options, place(options, machine, todo))
     jobs = prepare_jobs(todo, plan, store, options, machine, view)
+    order = lengths(jobs, machine)
+    if options.cluster:
+        jobs = [replace(job, predicted=None) for job in jobs]  # the devices of its nodes are not this machine's
     for cell in todo:
         if _unreadable(cell, store):
             for file in ("result.json", "per_image.npz"):  # in this order: without its result the cell is taken up again
@@ -173,12 +178,11 @@ def _drive(
             mirror.name(job.cell.id)
 
     try:
-        outcome: dict[str, str] = load(RUNNERS["local"])(
+        outcome: dict[str, str] = start(
             jobs,
-            devices=slots,
             on_event=event,
             stopping=lambda: max(stopping(), int(requests.suite(name))),
-            seconds=lengths(jobs, machine),
+            seconds=order,
             cancelled=requests.cell,
         )
     finally:
@@ -189,6 +193,15 @@ def _drive(
 def first(options: Options) -> str:
     """The first device that is named, or "" where the machine's own are used."""
     return next(iter(options.devices), "")
+
+
+def _runner(options: Options, slots: list[str]) -> Callable[..., dict[str, str]]:
+    """What brings jobs to their end: on a cluster, which is joined here, before hours go into preparing data, or in these slots."""
+    if options.cluster is None:
+        return partial(load(runner("local")), devices=slots)
+    start = load(runner("ray"))
+    load("bench.runners.ray:connect")(options.cluster)
+    return partial(start, cluster=options.cluster)
 
 
 def lines(source: Path) -> Callable[[str], str]:
@@ -204,7 +217,7 @@ def place(options: Options, machine: Machine, cells: Iterable[Cell] = ()) -> lis
         if device not in machine.devices:
             raise BenchError(f"--device {device}: this machine has {', '.join(machine.devices)}")
     used = options.devices or machine.usual
-    for cell in cells:
+    for cell in cells if options.cluster is None else ():
         if not ranks_on(cell.recipe.devices, [*used]):
             have = (
                 f"--device names {' and '.join(dict.fromkeys(used))}" if options.devices else f"this machine has {', '.join(used)}"

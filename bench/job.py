@@ -36,6 +36,8 @@ class Job:
     device: str = "cpu"
     devices: tuple[str, ...] = ()
     """GPUs of a cell that is shared by several, ``device`` first; empty: they are processes on ``device``."""
+    visible_gpus: str | None = None
+    """CUDA_VISIBLE_DEVICES of the process, where a scheduler chose for it; None leaves what the runner has."""
     threads: int | None = None
     """CPU threads of the process; None leaves torch's choice."""
     sharing: int = 1

@@ -204,7 +204,7 @@ def write_json(path: Path, data: Any) -> None:
     write_whole(path, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: "bytes | memoryview[int]") -> None:
     """Write a file beside its place and rename it there, so that no reader ever sees half of it."""
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         try:

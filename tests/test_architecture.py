@@ -41,6 +41,7 @@ FLOORS = [
         "bench.per_image",
         "bench.predictions",
         "bench.reuse",
+        "bench.slurm",
         "bench.tables",
         "bench.tex",
         "bench.trust",

@@ -28,8 +28,8 @@ NOT_RUN = {
     r"^bench data fetch": "downloads; tests/test_data_fetch.py has a server of its own",
     r"^bench score": "scores a folder of predictions that only its reader has; tests/test_score.py makes some",
     r"^bench export .*--format (pdf|svg|html)": "draws for seconds; tests of the export run it",
+    r"^bench run .*--runner ray|^bench slurm": "needs a cluster; tests/test_ray.py and tests/test_slurm.py have one, or stand in for it",
     r"^bench verify-table": "needs a paper; its tests write one",
-    r"\$|pid=": "a shell script for a scheduler",
     r"^bench (inspect|heatmap) .*--picture|^bench heatmap": "measures gradients for seconds; tests/test_inspect.py runs it",
 }
 """What cannot be run here, and why. All of it is parsed."""

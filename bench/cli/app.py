@@ -3,7 +3,7 @@
 import typer
 
 from bench import __version__
-from bench.cli import ceiling, compare, data, export, heatmap, inspect, look, results, run, score, trust, verify, watch
+from bench.cli import ceiling, compare, data, export, heatmap, inspect, look, results, run, score, slurm, trust, verify, watch
 
 EPILOG = (
     "Exit codes: 0 done · 1 findings: defects, damage, nothing to stop (or a bug, with a traceback) · 2 your input · "
@@ -25,6 +25,7 @@ for command in (
     run.rescore,
     run.plan,
     run.sync,
+    slurm.slurm,
     results.leaderboard,
     export.export,
     score.score,

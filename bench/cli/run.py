@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from bench.cell import Cell
+from bench.cli.cluster import AddressOption, CpusOption, GpusOption, RunnerOption, cluster
 from bench.cli.display import Display
 from bench.cli.options import (
     DATA,
@@ -69,11 +70,20 @@ def run(
     cache_share: Annotated[
         float, typer.Option("--cache-share", min=0, max=1, help="Share of free GPU memory a data set may take, or it is streamed.")
     ] = 0.5,
+    runner: RunnerOption = "local",
+    address: AddressOption = None,
+    gpus_per_cell: GpusOption = None,
+    cpus_per_cell: CpusOption = None,
     allow_plugins: PluginOption = False,
     store: StoreOption = STORE,
     data_root: DataOption = DATA,
 ) -> None:
     """Train, score and profile every cell of a suite that has no result yet."""
+    where = cluster(
+        runner,
+        {"--address": address, "--gpus-per-cell": gpus_per_cell, "--cpus-per-cell": cpus_per_cell},
+        {"--device": device, "--slots": slots > 1, "--threads": threads},
+    )
     if allow_plugins:
         permit(["1"])
     opened = open_suite(suite, store, data_root, settings, smoke)
@@ -84,12 +94,13 @@ def run(
         uri,
         retry,
         cell,
-        threads=threads,
+        threads=where.cpus_per_cell if where else threads,
         checkpoint_every_s=checkpoint_every,
         devices=tuple(device),
         slots=slots,
         timeout_s=timeout,
         cache_share=cache_share,
+        cluster=where,
     )
     _drive(opened, options, _again(settings, smoke, store))
 

@@ -48,6 +48,8 @@ class _Stop:
 
 def main(job: Job, pipe: Connection) -> None:
     """Run one cell and exit with one of the codes of `bench.job`."""
+    if job.visible_gpus is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = job.visible_gpus  # before anything has looked for GPUs
     stop = _Stop(pipe)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to everybody; the driver decides
     for number in (signal.SIGTERM, signal.SIGUSR1):  # a scheduler may send either to every process of a job

@@ -45,7 +45,7 @@ def run(
     BenchError, once all have ended, when the store cannot be written. A cell that is ``cancelled`` saves and ends, or does not
     begin, nor does what would start from it; the others go on.
     """
-    return _Run(jobs, devices, on_event, seconds, cancelled).go(stopping) if jobs else {}
+    return Run(jobs, devices, on_event, seconds, cancelled).go(stopping) if jobs else {}
 
 
 def fair_threads(devices: list[str]) -> int | None:
@@ -62,7 +62,9 @@ def ranks_on(count: int, free: list[str]) -> list[str]:
     return gpus[:count] if len(gpus) >= count else []
 
 
-class _Run:
+class Run:
+    """The loop of a runner: what waits, what runs, and what became of the rest. Other runners change where a cell is started."""
+
     def __init__(
         self,
         jobs: list[Job],
@@ -76,12 +78,13 @@ class _Run:
         self.store = Store(jobs[0].store)
         self.trained, self.watch = Trained(self.store), Watch(self.store.claims)
         self.outcome: dict[str, str] = {}
-        self.running: list[tuple[CellProcess, str]] = []
+        self.running: list[tuple[Any, str]] = []
         self.free, self.told, self.full = list(devices), 0, ""
         self.tries: dict[str, int] = {}
         self.held, self.looked, self.announced = self.watch.look(), time.monotonic(), set[str]()
 
     def go(self, stopping: Callable[[], int]) -> dict[str, str]:
+        """Bring all jobs to an end, as `run` says."""
         while self.queue or self.running:
             self._pass_on(max(stopping(), bool(self.full)))
             self._cancel()
@@ -119,29 +122,33 @@ class _Run:
 
     def _fill(self) -> None:
         """Start what can be started."""
-        if self.queue and self.free and time.monotonic() - self.looked > LOOK_S:
+        if self.queue and self.room() and time.monotonic() - self.looked > LOOK_S:
             self.held, self.looked = self.watch.look(), time.monotonic()
-        while self.free and (job := self.queue.next(self.trained, self._under_way)):
-            taken = ranks_on(job.cell.recipe.devices, self.free)
-            if not taken:
+        while self.room() and (job := self.queue.next(self.trained, self._under_way)):
+            claim = self.held.get(job.cell.id)
+            started = self.launch(replace(job, dead_claim=claim.text if claim else ""))
+            if started is None:
                 break  # the cell that is next waits for its devices, and none goes before it, so that it gets them
             self.queue.take(job)
-            for name in taken:
-                self.free.remove(name)
-            device = ",".join(taken)
-            sharing = max(self.devices.count(name) for name in taken)
-            claim = self.held.get(job.cell.id)
-            job = replace(
-                job,
-                device=taken[0],
-                devices=tuple(taken) if len(taken) > 1 else (),
-                sharing=sharing,
-                cache_share=job.cache_share / sharing,
-                dead_claim=claim.text if claim else "",
-            )
-            each = CellProcess(job)
-            self.running.append((each, device))
-            self.on_event("start", job, {"device": device, "pid": each.pid})
+            self.running.append(started)
+
+    def room(self) -> bool:
+        """Whether one more cell can be started."""
+        return bool(self.free)
+
+    def launch(self, job: Job) -> tuple[Any, str] | None:
+        """Start a cell; returns its process and the devices it has taken, or None where it needs more than are free."""
+        taken = ranks_on(job.cell.recipe.devices, self.free)
+        if not taken:
+            return None
+        for name in taken:
+            self.free.remove(name)
+        device = ",".join(taken)
+        sharing = max(self.devices.count(name) for name in taken)
+        shared = tuple(taken) if len(taken) > 1 else ()
+        each = CellProcess(replace(job, device=taken[0], devices=shared, sharing=sharing, cache_share=job.cache_share / sharing))
+        self.on_event("start", each.job, {"device": device, "pid": each.pid})
+        return each, device
 
     def _under_way(self, job: Job) -> bool:
         """Whether a living process, as far as can be told, holds a cell or is at the same training."""
@@ -162,8 +169,7 @@ class _Run:
 
     def _listen(self) -> None:
         """Wait for a fifth of a second at most, and take in what has happened."""
-        ready = [each for process, _ in self.running for each in process.waitable]
-        wait(ready, timeout=0.2) if ready else time.sleep(0.2)
+        self.wait()
         for each, device in list(self.running):
             ended = each.ended()
             for line in each.messages():
@@ -172,6 +178,11 @@ class _Run:
                 self.running.remove((each, device))
                 self.free.extend(device.split(","))
                 self._ended(each, device)
+
+    def wait(self) -> None:
+        """Sleep until a process has something to say, or has ended."""
+        ready = [each for process, _ in self.running for each in process.waitable]
+        wait(ready, timeout=0.2) if ready else time.sleep(0.2)
 
     def _ended(self, each: CellProcess, device: str) -> None:
         kind, details = each.outcome()

@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,8 +35,9 @@ class CellProcess:
 
     def __init__(self, job: Job) -> None:
         """Start the process; a fork server that was killed in this moment is started anew."""
-        self.job, self.began, self.said, self.stopped = job, time.monotonic(), dict[str, Any](), False
+        self.job, self.said, self.stopped = job, dict[str, Any](), False
         self.process, self.pipe = _start(_main, job)
+        self.began = time.monotonic()  # a fork server that has to import torch first is not the cell's time
         self.pid: int = self.process.pid
 
     @property
@@ -89,7 +90,7 @@ class CellProcess:
             return kinds[code], {"reason": self.said["storage"]} if code == STORAGE and "storage" in self.said else {}
         failure = store.failure(cell_id) if code == FAILED else None
         if failure is None:
-            failure = _record(self.job, store, *self._crash(code))
+            failure = record(self.job, store, *self._crash(code))
         return "failed", {"cause": failure.cause, "message": failure.message}
 
     def _lost(self) -> bool:
@@ -128,14 +129,19 @@ def preflight(jobs: list[Job], place: Callable[[str], str]) -> Machine:
     that cannot be built, or trained as its suite says.
     """
     distinct = {_kind(job.cell): job for job in jobs}
-    builders = {MODELS[job.cell.model.name].build.partition(":")[0] for job in distinct.values() if job.cell.model.name in MODELS}
-    _context().set_forkserver_preload([*PRELOAD, *sorted(builders)])  # never a plug-in: code of others runs in a cell alone
+    preload(job.cell for job in distinct.values())
     answer, code = _asked(_preflight, list(distinct.values()))
     if answer is None:
         raise BenchError(f"the models could not be checked: the process ended with code {code}")
     if answer["problems"]:
         raise BenchError("\n".join(f"{place(label)}: models.{label}: {text}" for label, text in answer["problems"]))
     return Machine(answer["devices"], answer["flops"])
+
+
+def preload(cells: Iterable[Cell]) -> None:
+    """Have the fork server import what builds the models of these cells; it heeds that until it has forked for the first time."""
+    builders = {MODELS[cell.model.name].build.partition(":")[0] for cell in cells if cell.model.name in MODELS}
+    _context().set_forkserver_preload([*PRELOAD, *sorted(builders)])  # never a plug-in: code of others runs in a cell alone
 
 
 def _kind(cell: Cell) -> tuple[Any, ...]:
@@ -218,7 +224,7 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _record(job: Job, store: Store, cause: str, message: str) -> Failure:
+def record(job: Job, store: Store, cause: str, message: str) -> Failure:
     """Write the failure of a process that could not, with the end of its log."""
     folder = store.open_cell(job.cell)
     log = folder / "log.txt"
