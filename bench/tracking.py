@@ -22,7 +22,10 @@ from bench.store import Store, read_json, write_json
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 ARTIFACTS = ("cell.json", "train_ids.json", "curve.jsonl", "per_image.npz", "result.json", "failed.json", "log.txt")
+SUITE = "suite.json"
+"""The artifact with what a cell's own files do not say of its suite: file name, contests, and the cell's place."""
 CELL_TAG = "stridebench.cell"
 
 
@@ -31,18 +34,36 @@ def default_uri(store: Path) -> str:
     return f"sqlite:///{(store / 'mlflow.db').resolve()}"
 
 
+def connect(uri: str) -> Any:
+    """MLflow's client of a server."""
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(uri)
+
+
+def place_of(uri: str, experiment: str) -> str:
+    """The key under which a cell's ``mlflow.json`` remembers what an experiment has of it."""
+    return digest([uri, experiment])[:12]
+
+
+def current_of(store: Store, cell_id: str) -> dict[str, Any]:
+    """How far a cell has come: what a mirror compares with what it sent, so that equal means that there is nothing to send."""
+    folder = store.folder(cell_id)
+    lines = len(read_curve(folder / "curve.jsonl"))
+    return {"state": store.state(cell_id), "lines": lines, "content": _content(folder)}
+
+
 class Mirror:
     """Brings the MLflow runs of one suite up to date with the store."""
 
     def __init__(self, store: Store, uri: str, experiment: str) -> None:
         import mlflow
-        from mlflow.tracking import MlflowClient
 
-        self.store, self.uri = store, uri
-        self.place = digest([uri, experiment])[:12]
+        self.store, self.uri, self.suite = store, uri, experiment
+        self.place = place_of(uri, experiment)
         self.entities = mlflow.entities
         with _one_at_a_time(store.root):  # the first use creates tables and the experiment
-            self.client: Any = MlflowClient(uri)
+            self.client: Any = connect(uri)
             found = self.client.get_experiment_by_name(experiment)
             if found is not None and found.lifecycle_stage == "deleted":
                 self.client.restore_experiment(found.experiment_id)
@@ -58,9 +79,7 @@ class Mirror:
         note = folder / "mlflow.json"
         memory: dict[str, Any] = read_json(note) if note.exists() else {}
         known = memory.get(self.place)
-        state = self.store.state(cell_id)
-        lines = read_curve(folder / "curve.jsonl")
-        current = {"state": state, "lines": len(lines), "content": _content(folder)}
+        current = current_of(self.store, cell_id)
         if known and all(known.get(key) == value for key, value in current.items()):
             return False
         if not (folder / "cell.json").exists():
@@ -69,6 +88,7 @@ class Mirror:
             for torn in folder.glob(".mlflow.json.*"):  # of a mirror that was killed
                 torn.unlink(missing_ok=True)
             run = known["run"] if known and self._exists(known["run"]) else self._run(cell_id, folder)
+            state, lines = current["state"], read_curve(folder / "curve.jsonl")[: current["lines"]]
             sent = known["lines"] if known and known["run"] == run and known["lines"] <= len(lines) else 0
             self._send_curve(run, lines[sent:])
             if state in ("finished", "failed"):
@@ -131,6 +151,10 @@ class Mirror:
         for name in ARTIFACTS:
             if (folder / name).exists():
                 self.client.log_artifact(run, str(folder / name))
+        note = self.store.suite(self.suite)
+        if note and cell_id in note.get("cells", []):
+            told = {"source": note.get("source", ""), "contests": note.get("contests", []), "place": note["cells"].index(cell_id)}
+            self.client.log_dict(run, told, SUITE)
         self.client.set_terminated(run, "FINISHED" if state == "finished" else "FAILED", now)
 
 

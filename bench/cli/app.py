@@ -3,7 +3,24 @@
 import typer
 
 from bench import __version__
-from bench.cli import ceiling, compare, data, export, heatmap, inspect, look, results, run, score, slurm, trust, verify, watch
+from bench.cli import (
+    ceiling,
+    compare,
+    data,
+    export,
+    gc,
+    heatmap,
+    inspect,
+    look,
+    pull,
+    results,
+    run,
+    score,
+    slurm,
+    trust,
+    verify,
+    watch,
+)
 
 EPILOG = (
     "Exit codes: 0 done · 1 findings: defects, damage, nothing to stop (or a bug, with a traceback) · 2 your input · "
@@ -26,6 +43,7 @@ for command in (
     run.plan,
     run.sync,
     slurm.slurm,
+    pull.pull,
     results.leaderboard,
     export.export,
     score.score,
@@ -33,6 +51,7 @@ for command in (
     watch.status,
     watch.logs,
     watch.cancel,
+    gc.gc,
     look.why,
     look.schema,
     look.dashboard,

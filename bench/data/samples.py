@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from bench.errors import BenchError, nearest
 from bench.registry import DatasetEntry, load
@@ -84,6 +84,7 @@ def list_samples(entry: DatasetEntry, root: Path, spec: DatasetSpec, split: str,
             f"data set {spec.name!r} has no split {split!r}.{nearest(split, entry.splits)} It has {', '.join(entry.splits)}."
         )
     samples: list[Sample] = load(entry.samples)(root, split, spec if images else _without_images(spec, root))
+    samples = [sample for sample in samples if stays_below(sample.id, sample.source)]
     if not samples:
         raise BenchError(
             f"the split {split!r} of data set {spec.name!r} below {root} has no images. Choose another, or see that its files are "
@@ -91,6 +92,16 @@ def list_samples(entry: DatasetEntry, root: Path, spec: DatasetSpec, split: str,
         )
     present(samples, spec.name, root, images)
     return samples
+
+
+def stays_below(name: str, source: Path | None) -> bool:
+    """Whether a name that the list ``source`` gives leads to no other folder: files are read, and pictures kept, under it."""
+    if name and not PurePosixPath(name).is_absolute() and ".." not in PurePosixPath(name).parts and "\0" not in name:
+        return True
+    place = source or Path("the data set")
+    reason = f"names {name[:80]!r}, which leads out of the data set's folders"
+    meet(Obstacle("list", place, reason), BenchError(f"{place}: {reason}. Correct the line, or fetch the list again."))
+    return False
 
 
 def _without_images(spec: DatasetSpec, root: Path) -> DatasetSpec:

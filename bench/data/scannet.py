@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.data.decode import Pair, fitted, read_image, read_label, resize
-from bench.data.samples import Sample, listed, names_in, paired, require
+from bench.data.samples import Sample, listed, names_in, paired, require, stays_below
 from bench.registry import DatasetEntry
 from bench.specs import DatasetSpec
 
@@ -16,7 +16,8 @@ from bench.specs import DatasetSpec
 def samples(root: Path, split: str, spec: DatasetSpec) -> list[Sample]:
     """The frames of `train` or `val`, scene after scene; raises BenchError for a frame without its label."""
     base = root / "scannet_frames_25k"
-    scenes = listed(base / f"scannetv2_{split}.txt", spec.name, root)
+    source = base / f"scannetv2_{split}.txt"
+    scenes = [scene for scene in listed(source, spec.name, root) if stays_below(scene, source)]
     frames: dict[str, tuple[Path, Path]] = {}
     for images, labels in ((base / scene / "color", base / scene / "label") for scene in scenes):
         require([images, labels], spec.name, root)
