@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -20,6 +20,9 @@ EVAL_PROTOCOL = 2
 PROFILE_PROTOCOL = 2
 """Raised whenever speed or cost is measured in another way."""
 
+Made = TypeVar("Made")
+_MOST_KNOWN = 4096
+"""Blocks whose plain data is kept; a suite rarely has more, and a process that reads stores for days sees many."""
 _LONGEST_LABEL = 1000
 """Files of results may be anyone's, and a name of megabytes would stand in every table and figure."""
 _MODEL: TypeAdapter[Any] = TypeAdapter(ModelSpec | ExternalSpec)
@@ -71,39 +74,35 @@ class Cell:
     def parts(self) -> dict[str, dict[str, Any]]:
         """What each id is made of: the fields that decide training, evaluation and profile, as plain data."""
         assert self.fingerprints is not None, "a cell has an id only once its data has been fingerprinted"
-        data = self.dataset.model_dump(mode="json")
-        test = data.pop("test")
-        model = self.model.model_dump(mode="json", exclude={"init_from"})
+        test = self.dataset.test
+        assert test is not None
         splits = {split: self.fingerprints[split] for split in (self.dataset.train, self.dataset.val) if split}
-        train = {"model": model, "dataset": data}
+        train: dict[str, Any] = {"model": _hashed_model(self.model), "dataset": _hashed_dataset(self.dataset)}
         if self.train is not None:
             train |= {
                 "protocol": TRAIN_PROTOCOL,
                 "data": splits,
-                "augmentation": self.augmentation.model_dump(mode="json"),
+                "augmentation": _plain(self.augmentation),
                 "fraction": self.fraction,
                 "seed": self.seed,
-                "train": self.train.model_dump(mode="json", exclude=_unhashed(self.train)),
+                "train": _hashed_recipe(self.train),
             }
             train |= {"resampling": RESAMPLING_PROTOCOL} if self.augmentation.resamples else {}
         if self.start is not None:
             train["start"] = self.start.train_id
-        scored = {
-            "protocol": EVAL_PROTOCOL,
-            "test": test,
-            "data": self.fingerprints[test],
-            "eval": self.eval.model_dump(mode="json"),
+        return {
+            "train": train,
+            "eval": _scored(test, self.fingerprints[test], self.eval),
+            "profile": _profiled(self.profile),
         }
-        profile = None if self.profile is None else self.profile.model_dump(mode="json")
-        return {"train": train, "eval": scored, "profile": {"protocol": PROFILE_PROTOCOL, "profile": profile}}
 
     @cached_property
     def id(self) -> str:
         """``<train>-<eval>-<profile>``: cells that share a training share the first part, and so its checkpoint."""
         if self.filed is not None:
             return self.filed
-        digests = {name: digest(part) for name, part in self.parts.items()}
-        return f"{digests['train'][:12]}-{digests['eval'][:4]}-{digests['profile'][:4]}"
+        parts = self.parts
+        return f"{digest(parts['train'])[:12]}-{_known_digest(parts['eval'])[:4]}-{_known_digest(parts['profile'])[:4]}"
 
     @property
     def train_id(self) -> str:
@@ -148,10 +147,60 @@ class Cell:
         }
 
 
+<<<<<<< HEAD
 def _unhashed(train: TrainSpec) -> set[str]:
     """Fields of a recipe that change no number: its name, and what to do about memory, or how many devices share it, where that
     is nothing out of the ordinary."""
     return {"recipe"} | ({"on_oom"} if train.on_oom == "fail" else set()) | ({"devices"} if train.devices == 1 else set())
+=======
+def _once(make: Callable[..., Made]) -> Callable[..., Made]:
+    """A function of objects that never change, called once for the same ones: the cells of a suite share most of their blocks."""
+    known: dict[tuple[int, ...], tuple[tuple[Any, ...], Made]] = {}
+
+    def look(*blocks: Any) -> Made:
+        key = tuple(map(id, blocks))
+        found = known.get(key)
+        if found is None:
+            if len(known) >= _MOST_KNOWN:
+                known.clear()
+            found = known[key] = (blocks, make(*blocks))  # with the blocks, so that their ids stay theirs
+        return found[1]
+
+    return look
+
+
+@_once
+def _plain(spec: Any) -> dict[str, Any]:
+    dumped: dict[str, Any] = spec.model_dump(mode="json")
+    return dumped
+
+
+@_once
+def _hashed_model(model: Any) -> dict[str, Any]:
+    return {key: value for key, value in _plain(model).items() if key != "init_from"}
+
+
+@_once
+def _hashed_dataset(dataset: DatasetSpec) -> dict[str, Any]:
+    return {key: value for key, value in _plain(dataset).items() if key != "test"}
+
+
+@_once
+def _hashed_recipe(train: TrainSpec) -> dict[str, Any]:
+    """Without fields that change no number: the recipe's name, and what to do about memory where that is nothing."""
+    left_out = {"recipe"} | ({"on_oom"} if train.on_oom == "fail" else set())
+    return {key: value for key, value in _plain(train).items() if key not in left_out}
+
+
+@_once
+def _scored(test: str, data: str, rules: EvalSpec) -> dict[str, Any]:
+    return {"protocol": EVAL_PROTOCOL, "test": test, "data": data, "eval": _plain(rules)}
+
+
+@_once
+def _profiled(profile: ProfileSpec | None) -> dict[str, Any]:
+    return {"protocol": PROFILE_PROTOCOL, "profile": None if profile is None else _plain(profile)}
+>>>>>>> 21dc0691e562cee79bd6933be44b9b16d4fe5828
 
 
 def cell_from_json(data: Mapping[str, Any]) -> Cell:
@@ -182,6 +231,9 @@ def cell_from_json(data: Mapping[str, Any]) -> Cell:
 def digest(data: Any) -> str:
     """SHA-256 of canonical JSON, in hexadecimal."""
     return hashlib.sha256(_CANONICAL(data).encode()).hexdigest()
+
+
+_known_digest = _once(digest)
 
 
 def differences(one: Any, other: Any, path: str = "") -> list[tuple[str, Any, Any]]:

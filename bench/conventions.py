@@ -25,7 +25,11 @@ class Flip:
 
 def by_convention(rows: list[Row]) -> dict[str, list[float]]:
     """mIoU of each row, mean over seeds, under every convention; NaN where it has none."""
-    return {name: [float(np.mean([DIALECTS[name].of(cell.areas) for cell in row.images])) for row in rows] for name in distinct()}
+    return {name: _scores(rows, name) for name in distinct()}
+
+
+def _scores(rows: list[Row], name: str) -> list[float]:
+    return [float(np.mean(DIALECTS[name].of_each(np.stack([cell.areas for cell in row.images])))) for row in rows]
 
 
 def flips(rows: list[Row]) -> list[Flip]:
@@ -39,15 +43,17 @@ def flips(rows: list[Row]) -> list[Flip]:
         if group[0].ranked_by != "miou":
             continue
         chosen = same_as(group[0].convention)
-        tables = {name: scores for name, scores in by_convention(group).items() if not DIALECTS[name].ordered and name != chosen}
+        others = [name for name in distinct() if not DIALECTS[name].ordered and name != chosen]
+        tables = np.array([_scores(group, name) for name in others])
+        here = np.array([row.scores["miou"] or 0.0 for row in group])
         for first, ahead in enumerate(group):
-            for second in range(first + 1, len(group)):
-                # Equal scores under the chosen convention have no order to reverse.
-                lead = (ahead.scores["miou"] or 0.0) - (group[second].scores["miou"] or 0.0)
-                others = tuple(name for name, scores in tables.items() if scores[second] - scores[first] > 1e-9 < lead)
-                if others:
-                    apart = ahead.rank != group[second].rank
-                    found.append(Flip(named[id(ahead)], named[id(group[second])], apart, others))
+            # Equal scores under the chosen convention have no order to reverse.
+            led = here[first] - here[first + 1 :] > 1e-9
+            reversed_ = (tables[:, first + 1 :] - tables[:, first, None] > 1e-9) & led
+            for second in np.flatnonzero(reversed_.any(0)).tolist():
+                behind = group[first + 1 + second]
+                names = tuple(name for name, flipped in zip(others, reversed_[:, second], strict=True) if flipped)
+                found.append(Flip(named[id(ahead)], named[id(behind)], ahead.rank != behind.rank, names))
     return found
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import product
+from math import prod
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -16,6 +17,7 @@ from bench.lineage import link
 from bench.models import MODELS
 from bench.recipes import RECIPES
 from bench.specs import AnyDatasetSpec, AugmentationSpec, EvalSpec, FolderSpec, ModelSpec, ProfileSpec, TrainSpec
+from bench.specs.blocks import plain
 from bench.suite import CELL_ROOTS, Suite
 from bench.yamlfile import KeyPath
 
@@ -29,6 +31,8 @@ _SPECS: dict[str, Any] = {
     "profile": TypeAdapter(ProfileSpec | None),
 }
 Values = dict[str, Any]
+_MOST_CELLS = 50_000
+"""Combinations of one suite, before `exclude`: years of work, and still planned in seconds."""
 _TABLES: dict[str, dict[str, Any]] = {"model": dict(MODELS), "dataset": dict(DATASETS), "augmentation": {"none": None}}
 
 
@@ -49,10 +53,11 @@ def expand(suite: Suite) -> list[Cell]:
     for axis, values in matrix.items():
         _known_axis(suite, axis, ("matrix", axis))
         matrix[axis] = [_value(suite, axis, value, ("matrix", axis, index)) for index, value in enumerate(values)]
+    _bounded(suite, [matrix, *({**matrix, **_listed(entry)} for entry in suite.include)])
     excluded = [_condition(suite, entry, ("exclude", index), matrix) for index, entry in enumerate(suite.exclude)]
     combinations = [values for values in _products(matrix, order) if not any(matches(values) for matches in excluded)]
     for index, entry in enumerate(suite.include):
-        wanted = {axis: _values(suite, axis, value, ("include", index, axis)) for axis, value in entry.items()}
+        wanted = {axis: _values(suite, axis, value, ("include", index, axis)) for axis, value in _listed(entry).items()}
         combinations += _products({**matrix, **wanted}, order)
     _expected(suite, matrix)
     build = _Builder(suite, matrix)
@@ -98,6 +103,22 @@ def _trainable(suite: Suite, dataset: Any, path: tuple[str, ...]) -> None:
         raise BenchError(f"{where}: images: missing. A data set that is trained on needs them; only for scoring labels are enough.")
 
 
+def _bounded(suite: Suite, products: list[dict[str, list[Any]]]) -> None:
+    """Refuse products of axes that nobody could run, before they are written out: the matrix, then each entry of `include`."""
+    combinations = 0
+    for index, axes in enumerate(products):
+        combinations += prod(map(len, axes.values()))
+        if combinations > _MOST_CELLS:
+            lengths = " x ".join(f"{len(values)} {axis}" for axis, values in axes.items() if len(values) > 1)
+            place = suite.place(("include", index - 1) if index else ("matrix",))
+            here = f"{combinations} combinations of axes, {lengths} among them"
+            raise BenchError(f"{place}: {here}; {_MOST_CELLS} are the most of one suite. Shorten an axis, or divide the suite.")
+
+
+def _listed(entry: dict[str, Any]) -> dict[str, list[Any]]:
+    return {axis: given if isinstance(given, list) else [given] for axis, given in entry.items()}
+
+
 def _products(axes: dict[str, list[Any]], order: list[str]) -> Iterator[Values]:
     names = [*(axis for axis in order if axis in axes), *(axis for axis in axes if axis not in order)]
     for values in product(*(axes[name] for name in names)):
@@ -110,11 +131,10 @@ def _known_axis(suite: Suite, axis: str, path: KeyPath) -> None:
         raise BenchError(f"{suite.place(path)}: unknown axis {axis!r}.{hint} Axes are {', '.join(NAMED_AXES)} and dotted fields.")
 
 
-def _values(suite: Suite, axis: str, given: Any, path: KeyPath) -> list[Any]:
-    """The values an entry gives for an axis: one, or a list of them."""
+def _values(suite: Suite, axis: str, given: list[Any], path: KeyPath) -> list[Any]:
+    """The values an entry gives for an axis, once they are known to be values of it."""
     _known_axis(suite, axis, path)
-    many = given if isinstance(given, list) else [given]
-    return [_value(suite, axis, value, path) for value in many]
+    return [_value(suite, axis, value, path) for value in given]
 
 
 def _value(suite: Suite, axis: str, value: Any, path: KeyPath) -> Any:
@@ -130,14 +150,20 @@ def _value(suite: Suite, axis: str, value: Any, path: KeyPath) -> Any:
             raise BenchError(f"{place}: unknown {axis} {value!r}.{nearest(value, known)} {where}")
     elif axis == "fraction":
         try:
-            number = float(Fraction(str(value)))
-        except (ValueError, ZeroDivisionError):
+            text = str(value)
+            number = float(Fraction(text) if "/" in text else text)  # as a fraction, 1e999999999 would fill the memory
+        except (ValueError, ZeroDivisionError, OverflowError):
             number = 0.0
         if isinstance(value, bool) or not 0 < number <= 1:
             raise BenchError(f"{place}: fraction: given {value!r}, expected a share above 0 and up to 1, such as 0.25 or 1/4")
         return number
     elif axis == "seed" and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
         raise BenchError(f"{place}: seed: given {value!r}, expected a whole number from 0")
+    elif axis not in NAMED_AXES:
+        try:
+            plain(value)
+        except ValueError as error:
+            raise BenchError(f"{place}: {axis}: {error}") from None
     return value
 
 
@@ -152,7 +178,7 @@ def _plugged(name: str, place: str) -> str:
 
 def _condition(suite: Suite, entry: dict[str, Any], path: KeyPath, matrix: dict[str, Any]) -> Callable[[Values], bool]:
     """A test whether a combination has one of the values an entry names for each of its axes."""
-    wanted = {axis: _values(suite, axis, given, (*path, axis)) for axis, given in entry.items()}
+    wanted = {axis: _values(suite, axis, given, (*path, axis)) for axis, given in _listed(entry).items()}
     for axis in wanted:
         if axis not in matrix:
             raise BenchError(f"{suite.place((*path, axis))}: {axis!r} is no axis of this matrix ({', '.join(matrix)})")

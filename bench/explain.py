@@ -46,7 +46,7 @@ def describe(path: KeyPath, items: list[dict[str, Any]], data: Any, root: type[B
     kind = item["type"]
     block = path[:2] if path[:1] == ("datasets",) else path[:1] if path[:1] == ("dataset",) else ()
     given = _at(data, block).get("name") if kind == "extra_forbidden" and block else None
-    if given is not None and given not in DATASETS and ":" not in str(given):
+    if isinstance(given, str) and given not in DATASETS and ":" not in given:
         return f"{dotted(block)}.name: {unknown('dataset', given, DATASETS)}"
     if kind == "extra_forbidden":
         return f"{name}: unknown key {path[-1]!r}.{nearest(path[-1], _keys_at(path[:-1], data, root))}"
@@ -133,11 +133,11 @@ def _keys_at(path: KeyPath, data: Any, root: type[BaseModel]) -> list[str]:
         case (str() as block,) if block in BLOCKS:
             return list(BLOCKS[block].model_fields)
         case ("models", label):
-            return list(MODEL_SPECS.get(data["models"][label]["name"], PluginSpec).model_fields)
+            return list(MODEL_SPECS.get(str(data["models"][label]["name"]), PluginSpec).model_fields)
         case ("datasets", label):
             return _keys_at(("dataset",), {"dataset": data["datasets"][label]}, root)
         case ("dataset",):
-            return list(DATASET_SPECS.get(data["dataset"].get("name"), DatasetSpec).model_fields)
+            return list(DATASET_SPECS.get(str(data["dataset"].get("name")), DatasetSpec).model_fields)
         case ("augmentations", _):
             return list(AugmentationSpec.model_fields)
         case ("overrides", int()):

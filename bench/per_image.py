@@ -4,11 +4,13 @@ Numpy alone, so that a leaderboard opens at once.
 """
 
 import io
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,10 +66,27 @@ def read_arrays(path: Path, names: Iterable[str], mend: str = RESCORE) -> dict[s
     if not path.exists():
         raise BenchError(f"{path} is missing. {mend}")
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
-            return {name: saved[name] for name in names}
-    except (OSError, BadZipFile, KeyError, ValueError, EOFError) as error:
+        with ZipFile(path) as saved:
+            return {name: _array(saved.read(f"{name}.npy")) for name in names}
+    except (OSError, BadZipFile, KeyError, ValueError, EOFError, NotImplementedError, zlib.error) as error:
         raise damaged(path, getattr(error, "strerror", None) or error, mend) from None
+
+
+def _array(content: bytes) -> Any:
+    """What `numpy.load` would make of one array's file, which reads ten thousand headers that are alike one by one."""
+    if content[:8] != b"\x93NUMPY\x01\x00":
+        return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+    begin = 10 + int.from_bytes(content[8:10], "little")
+    shape, by_column, dtype = _header(content[8:begin])
+    return np.frombuffer(content, dtype, offset=begin).reshape(shape, order="F" if by_column else "C")
+
+
+@lru_cache(maxsize=1024)
+def _header(text: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    shape, by_column, dtype = np.lib.format.read_array_header_1_0(io.BytesIO(text))
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects, which are never loaded")
+    return shape, by_column, dtype
 
 
 def readable(path: Path) -> bool:

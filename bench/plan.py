@@ -185,7 +185,7 @@ def describe(cell: Cell, store: Store, trained: "Trained | None" = None) -> tupl
     state = store.state(cell.id)
     try:
         failure = store.failure(cell.id) if state == "failed" else None
-        if state == "finished":
+        if state == "finished" and not store.looks_whole(cell.id):
             store.result(cell.id)
     except BenchError as error:
         return "damaged", str(error)

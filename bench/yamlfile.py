@@ -1,6 +1,8 @@
 """YAML with positions: every key path of a file knows the line it stands on."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,11 @@ KeyPath = tuple[str | int, ...]
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Aliases may multiply a small file into billions of nodes; no honest suite comes near this.
 _MOST_NODES = 200_000
+_DEEPEST = 64
+"""Lists and mappings inside one another. The compiled parser ends the process where thousands are."""
+_FOREIGN = ("timestamp", "binary", "set", "omap", "pairs", "value")
+_NOT_YAML = (yaml.YAMLError, ValueError, RecursionError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+"""What the parser raises, for explicit tags among others: a `!!bool` that is none is a KeyError."""
 
 
 @dataclass(frozen=True)
@@ -44,27 +51,41 @@ def read_yaml(path: Path) -> Document:
     except (OSError, UnicodeDecodeError) as error:
         raise BenchError(f"{path}: cannot be read as text: {error}") from None
     try:
+        _shallow(path, text)
         loader = _Loader(text)
         node = loader.get_single_node()
         lines: dict[KeyPath, int] = {}
         if node is not None:
-            _walk(path, node, (), lines, ())
+            _walk(path, node, (), lines, (), count(1))
         data = None if node is None else loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         hint = " (YAML is indented with spaces, never with tabs)" if "\t" in text else ""
         raise BenchError(f"{path}:{line}: not valid YAML: {error.problem or error.context}{hint}") from None
-    except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
-        raise BenchError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from None
+    except _NOT_YAML as error:
+        raise BenchError(f"{path}: not valid YAML: {next(iter(str(error).splitlines()), type(error).__name__)}") from None
     return Document(path, data, lines)
 
 
-def _walk(file: Path, node: Any, path: KeyPath, lines: dict[KeyPath, int], inside: tuple[int, ...]) -> None:
+def _shallow(file: Path | str, text: str) -> None:
+    """Refuse what is nested too deeply, before anything reads it that calls itself."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise BenchError(f"{file}:{line}: more than {_DEEPEST} lists and mappings inside one another; write it flatter")
+
+
+def _walk(file: Path, node: Any, path: KeyPath, lines: dict[KeyPath, int], inside: tuple[int, ...], visits: Iterator[int]) -> None:
     """Note the line of everything below a node, and refuse repeated keys and aliases that contain themselves."""
     lines.setdefault(path, node.start_mark.line + 1)
     if id(node) in inside:
         raise BenchError(f"{file}:{node.start_mark.line + 1}: an alias contains itself; write the block out")
-    if len(lines) > _MOST_NODES:
+    if (kind := node.tag.removeprefix("tag:yaml.org,2002:")) in _FOREIGN:
+        given = repr(node.value) if isinstance(node, yaml.ScalarNode) else "this"
+        raise BenchError(f"{file}:{node.start_mark.line + 1}: {given} is a {kind} to YAML, which no field is; put it in quotes")
+    if next(visits) > _MOST_NODES:  # counted, since merged blocks (`<<`) stand on one path
         raise BenchError(f"{file}: more than {_MOST_NODES} entries once its aliases are written out; make the file smaller")
     inside = (*inside, id(node))
     if isinstance(node, yaml.MappingNode):
@@ -75,10 +96,10 @@ def _walk(file: Path, node: Any, path: KeyPath, lines: dict[KeyPath, int], insid
             if below in lines and key.value != "<<":
                 raise BenchError(f"{file}:{key.start_mark.line + 1}: key {key.value!r} stands twice, first on line {lines[below]}")
             lines[below] = key.start_mark.line + 1
-            _walk(file, value, below, lines, inside)
+            _walk(file, value, below, lines, inside, visits)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            _walk(file, value, (*path, index), lines, inside)
+            _walk(file, value, (*path, index), lines, inside, visits)
 
 
 def parse_setting(setting: str, form: str, example: str) -> tuple[str, Any]:
@@ -87,6 +108,7 @@ def parse_setting(setting: str, form: str, example: str) -> tuple[str, Any]:
     if not equals or not name:
         raise BenchError(f"--set {setting}: expected {form}, for example --set {example}")
     try:
+        _shallow(f"--set {name}", text)
         return name, yaml.safe_load(text)
-    except yaml.YAMLError:
+    except _NOT_YAML:
         raise BenchError(f"--set {setting}: the value {text!r} is not valid YAML") from None

@@ -48,7 +48,8 @@ def remembered(store: Store, name: str, cells: Iterable[Cell], asked: Any, make:
 
 def _files(store: Store, cells: Iterable[Cell]) -> list[Any]:
     """Id, names, and the size, time and place on the disk of the files of each cell."""
-    return [[cell.id, cell.label, *(_stamp(f"{store.folder(cell.id)}/{name}") for name in _ENTERING)] for cell in cells]
+    folders = ((cell, str(store.folder(cell.id))) for cell in cells)
+    return [[cell.id, cell.label, *(_stamp(f"{folder}/{name}") for name in _ENTERING)] for cell, folder in folders]
 
 
 def _stamp(path: str) -> list[int] | None:

@@ -29,6 +29,13 @@ class Dialect(NamedTuple):
         """The score of a set from the areas (N, 3, C) of its images."""
         return float(self.finish(self.sums(images).sum(axis=0)))
 
+    def of_each(self, sets: Floats) -> Floats:
+        """The scores of several sets of as many images, to the bit those of `of`: (S, N, 3, C) -> (S,)."""
+        if self.ordered:
+            return np.array([self.of(images) for images in sets])
+        # Summed one by one: numpy adds in another order where it sums all of them at once.
+        return self.finish(np.stack([images.sum(axis=0) for images in self.sums(sets)]))
+
     def score(self, counts: ArrayLike) -> float:
         """The score of a set from (N, C, C) counts, one matrix an image, rows = truth."""
         return self.of(areas(counts))
@@ -68,7 +75,7 @@ def _macro_by_image(images: Floats) -> Floats:
 
 def _true_classes_by_image(images: Floats) -> Floats:
     hits, union, truth = _parts(_with_truth(images))
-    return _defined(class_mean(np.where(truth > 0, ratio(hits, union), np.nan))[:, None])
+    return _defined(class_mean(np.where(truth > 0, ratio(hits, union), np.nan))[..., None])
 
 
 def _by_class(images: Floats) -> Floats:

@@ -9,7 +9,7 @@ from pydantic import (
     model_validator,
 )
 
-from bench.specs.blocks import Probability, Side, Spec
+from bench.specs.blocks import Options, Probability, Side, Spec
 
 
 class NetSpec(Spec):
@@ -137,7 +137,7 @@ class SmpSpec(NetSpec):
     """The trunk: a name of the library's own, or `tu-` and a name of timm's. `dpt` takes vision transformers alone."""
     encoder_weights: str | None = None
     """Where the trunk starts: "imagenet" or another name the library has for it, nothing for random weights."""
-    options: dict[str, Any] = {}
+    options: Options = {}
     """Further arguments of the architecture's class, such as `decoder_channels`."""
 
     @model_validator(mode="after")
@@ -172,7 +172,7 @@ class PluginSpec(NetSpec):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")]
     """Module and function. They are code, which runs only with `--allow-plugins` or from a suite that `bench trust` was given."""
-    options: dict[str, Any] = {}
+    options: Options = {}
     """Further arguments of the function."""
     version: str = ""
     """Part of the cell's id: change it when the code changes what the model computes, and its cells are trained anew."""

@@ -166,6 +166,8 @@ def class_ratios(sums: Floats) -> Floats:
     """Mean over classes of part over whole, classes without a whole left out: (..., 2, C) -> (...)."""
     part, whole = sums[..., 0, :], sums[..., 1, :]
     there = whole > 0
+    if there.all():  # as most sums are, and twice as quick; the same to the bit
+        return (part / whole).sum(-1) / whole.shape[-1]
     ratios = np.divide(part, whole, out=np.zeros_like(part), where=there)
     count = there.sum(-1)
     return np.divide(ratios.sum(-1), count, out=np.full(count.shape, np.nan), where=count > 0)

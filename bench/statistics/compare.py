@@ -41,10 +41,14 @@ def paired_p(a: ArrayLike, b: ArrayLike) -> float:
     Twice the smaller share of draws on either side of 0, never below 2 / (draws + 1): with 2,000 draws that leaves Holm's
     correction room for 49 comparisons at 0.05.
     """
-    differences = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
-    differences = differences[~np.isnan(differences)]  # none at all: p is 1
-    below, above = (differences <= 0).sum(), (differences >= 0).sum()
-    return float(min(1.0, 2 * (min(below, above) + 1) / (len(differences) + 1)))
+    return float(_paired_p(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)[None])[0])
+
+
+def _paired_p(row: Floats, others: Floats) -> Floats:
+    """`paired_p` of one row with each of many: (draws,) and (rows, draws) -> (rows,)."""
+    below, above = (row <= others).sum(-1), (row >= others).sum(-1)  # neither in a draw where one has no score
+    there = (~np.isnan(row) & ~np.isnan(others)).sum(-1)  # none at all: p is 1
+    return np.minimum(1.0, 2 * (np.minimum(below, above) + 1) / (there + 1))
 
 
 def sign_flip_p(a: ArrayLike, b: ArrayLike, *, finish: Finish | None = None, draws: int = 2000, seed: int = 0) -> float:
@@ -84,10 +88,11 @@ def ranks(samples: Samples, *, alpha: float = 0.05) -> NDArray[np.int64]:
     """
     order = np.argsort(-np.nan_to_num(samples.scores, nan=-np.inf), kind="stable")
     better = np.zeros(len(order), dtype=np.int64)
+    least = 2 / (samples.values.shape[1] + 1)  # no p-value is below it, and Holm's first step multiplies it by their number
     for place, row in enumerate(order):
         rest = order[place + 1 :]
-        adjusted = holm([paired_p(samples.values[row], samples.values[other]) for other in rest])
-        better[rest] += adjusted <= alpha
+        if min(least * len(rest), 1.0) <= alpha:
+            better[rest] += holm(_paired_p(samples.values[row], samples.values[rest])) <= alpha
     return better + 1
 
 
@@ -96,7 +101,7 @@ def leader_p(samples: Samples) -> Floats:
     leader = int(np.argmax(np.nan_to_num(samples.scores, nan=-np.inf)))
     others = [row for row in range(len(samples.scores)) if row != leader]
     adjusted = np.full(len(samples.scores), np.nan)
-    adjusted[others] = holm([paired_p(samples.values[leader], samples.values[other]) for other in others])
+    adjusted[others] = holm(_paired_p(samples.values[leader], samples.values[others]))
     return adjusted
 
 

@@ -69,7 +69,7 @@ def fill(store: Store, cells: list[Cell]) -> None:
         write_json(folder / "cell.json", cell.to_json())
         (folder / "per_image.npz").write_bytes(sums)
         full = Result(cell_id=cell.id, cell=cell.to_json(), **result)
-        (folder / "result.json").write_text(full.model_dump_json(indent=1), encoding="utf-8")
+        (folder / "result.json").write_text(full.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def _skills(cells: list[Cell]) -> dict[str, float]:
