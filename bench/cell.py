@@ -147,12 +147,6 @@ class Cell:
         }
 
 
-<<<<<<< HEAD
-def _unhashed(train: TrainSpec) -> set[str]:
-    """Fields of a recipe that change no number: its name, and what to do about memory, or how many devices share it, where that
-    is nothing out of the ordinary."""
-    return {"recipe"} | ({"on_oom"} if train.on_oom == "fail" else set()) | ({"devices"} if train.devices == 1 else set())
-=======
 def _once(make: Callable[..., Made]) -> Callable[..., Made]:
     """A function of objects that never change, called once for the same ones: the cells of a suite share most of their blocks."""
     known: dict[tuple[int, ...], tuple[tuple[Any, ...], Made]] = {}
@@ -187,8 +181,9 @@ def _hashed_dataset(dataset: DatasetSpec) -> dict[str, Any]:
 
 @_once
 def _hashed_recipe(train: TrainSpec) -> dict[str, Any]:
-    """Without fields that change no number: the recipe's name, and what to do about memory where that is nothing."""
-    left_out = {"recipe"} | ({"on_oom"} if train.on_oom == "fail" else set())
+    """Without fields that change no number: the recipe's name, and what to do about memory, or how many devices share a cell, where
+    that is nothing out of the ordinary."""
+    left_out = {"recipe"} | ({"on_oom"} if train.on_oom == "fail" else set()) | ({"devices"} if train.devices == 1 else set())
     return {key: value for key, value in _plain(train).items() if key not in left_out}
 
 
@@ -200,7 +195,6 @@ def _scored(test: str, data: str, rules: EvalSpec) -> dict[str, Any]:
 @_once
 def _profiled(profile: ProfileSpec | None) -> dict[str, Any]:
     return {"protocol": PROFILE_PROTOCOL, "profile": None if profile is None else _plain(profile)}
->>>>>>> 21dc0691e562cee79bd6933be44b9b16d4fe5828
 
 
 def cell_from_json(data: Mapping[str, Any]) -> Cell:
