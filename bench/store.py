@@ -15,7 +15,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from bench.cell import Cell, cell_from_json
 from bench.errors import BenchError
@@ -26,10 +26,17 @@ _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
 """Ids come from files that may be anyone's: nothing in them leads out of the store."""
 
 
+_NUMBERS = {
+    "model": ("output_stride", "parameters"),
+    "profile": ("images_per_s", "latency_ms", "latency_p95_ms", "peak_memory_gib", "flops"),
+    "ceiling": ("miou", "boundary_iou"),
+}
+
+
 class Result(BaseModel):
     """One finished cell. Scores are in [0, 1]; None is a score that has no value, never 0."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     schema_version: int = SCHEMA_VERSION
     cell_id: str
@@ -56,6 +63,16 @@ class Result(BaseModel):
     predicted: dict[str, Any] | None = None
     """What `bench plan --measure` had foretold on such a device: a `bench.costs.Cost`."""
     finished: str
+
+    @model_validator(mode="after")
+    def _holds_numbers(self) -> "Result":
+        """What tables and figures calculate with are numbers, whoever wrote the file."""
+        for block, names in _NUMBERS.items():
+            for name in names:
+                value = (getattr(self, block) or {}).get(name)
+                if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value)):
+                    raise ValueError(f"{block}.{name} is no number: {str(value)[:40]!r}")
+        return self
 
 
 class Failure(BaseModel):
@@ -215,7 +232,15 @@ def write_json(path: Path, data: Any) -> None:
 
 
 def write_whole(path: Path, content: "bytes | memoryview[int]") -> None:
-    """Write a file beside its place and rename it there, so that no reader ever sees half of it."""
+    """Write a file beside its place and rename it there, so that no reader ever sees half of it.
+
+    A link stays, and what it points to is written; a device or pipe is written to, never replaced.
+    """
+    path = path.resolve() if path.is_symlink() else path
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with path.open("wb") as device:
+            device.write(content)
+        return
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         try:
             file.write(content)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError
-from bench.store import Failure, Store, clear_torn, write_json
+from bench.store import Failure, Store, clear_torn, write_json, write_whole
 
 
 def failure(cell_id: str) -> dict:
@@ -82,3 +82,13 @@ def test_what_a_kill_left_half_written_is_cleared(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     clear_torn(tmp_path)
     assert sorted(each.name for each in tmp_path.iterdir()) == [".mlflow.lock", "last.pt"]
+
+
+def test_a_link_and_a_device_are_written_to_and_not_replaced(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    write_whole(link, b"new")
+    assert link.is_symlink() and target.read_bytes() == b"new"
+    write_whole(Path("/dev/null"), b"gone")
+    assert Path("/dev/null").is_char_device()

@@ -135,4 +135,6 @@ def _per_class(rows: pd.DataFrame) -> None:
     )
     draw(figures.classes(shown, score), "classes", f"{score} of each class for {len(few)} rows")
     wide = shown.pivot_table(index="class", columns="row", values=score, sort=False, observed=True) * 100
-    st.dataframe(wide.rename(columns=short, index=short).round(1), alt="Scores of each class in percent; classes down, rows across")
+    if wide.columns.map(short).is_unique:
+        wide = wide.rename(columns=short)
+    st.dataframe(wide.rename(index=short).round(1), alt="Scores of each class in percent; classes down, rows across")

@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from bench import figures
+from bench.errors import BenchError
 from bench.figures.training import CURVES
 from bench.stored import inside
 from dashboard.source import cell_table, cells, chosen, curves, file_text, refresh
@@ -24,8 +25,15 @@ def page() -> None:
         return
     running = bool((known["state"] == "started").any())
     # Read again and again only while something may change.
-    st.fragment(_live, run_every=_LIVE_S if running else None)()
+    st.fragment(_guarded_live, run_every=_LIVE_S if running else None)()
     _failed(known[known["state"] == "failed"])
+
+
+def _guarded_live() -> None:
+    try:
+        _live()
+    except BenchError as error:  # a fragment runs outside of its page
+        st.error(literal(error))
 
 
 def _live() -> None:
