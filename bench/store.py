@@ -196,8 +196,11 @@ class Store:
 
     def looks_whole(self, cell_id: str) -> bool:
         """Whether a finished cell's result is at least not cut off, without the cost of reading all of it."""
+        path = f"{self._folder(cell_id)}/result.json"
+        if not os.path.isfile(path):  # noqa: PTH113  a pipe would be waited for
+            return False
         try:
-            with open(f"{self._folder(cell_id)}/result.json", "rb", buffering=0) as file:  # noqa: PTH123
+            with open(path, "rb", buffering=0) as file:  # noqa: PTH123
                 begin = file.read(1)
                 file.seek(max(0, file.seek(0, os.SEEK_END) - 2))
                 return begin == b"{" and file.read() == b"}\n"
@@ -271,6 +274,8 @@ def _finite(text: str) -> float:
 
 
 def _read(path: Path, kind: type[Record]) -> Record | None:
+    if path.exists() and not path.is_file():
+        raise BenchError(f"{path}: is no file. Remove it and run the suite again.")  # a pipe would be waited for
     try:
         record = kind.model_validate_json(path.read_bytes())
     except FileNotFoundError:

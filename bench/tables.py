@@ -70,7 +70,8 @@ def to_latex(table: Table) -> str:
 
 
 def _markdown_line(cells: list[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    # A name is text: what renders Markdown would take a tag in it for one.
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("<", "&lt;") for cell in cells) + " |"
 
 
 def _latex_line(cells: list[str]) -> str:

@@ -15,6 +15,7 @@ from bench.export import FORMATS, cell_text, columns
 from bench.leaderboard import Row, collect, rank
 from bench.store import Failure, Result, Store, write_json
 from bench.suite import load_suite
+from bench.tables import WRITERS, Table
 from tests.made_results import write_sums
 
 SUITE = """\
@@ -105,3 +106,8 @@ def test_damaged_counts_are_named(rows: list[Row], tmp_path: Path, content: byte
         path.write_bytes(content)
     with pytest.raises(BenchError, match=r"per_image.npz (is missing|cannot be read).*bench rescore SUITE"):
         rank(collect([cell for row in rows for cell in row.cells], store), store)
+
+
+def test_a_name_is_text_in_markdown() -> None:
+    table = Table(titles=["Model"], lines=[["<script>|"]], records=[], notes=[], warnings=[], left=frozenset({"Model"}))
+    assert "| &lt;script>\\| |" in WRITERS["md"](table)

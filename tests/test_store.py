@@ -1,6 +1,7 @@
 """The store: whole files or none, states, and clear words for what cannot be read."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,10 @@ def test_a_link_and_a_device_are_written_to_and_not_replaced(tmp_path: Path) -> 
     assert link.is_symlink() and target.read_bytes() == b"new"
     write_whole(Path("/dev/null"), b"gone")
     assert Path("/dev/null").is_char_device()
+
+
+def test_a_pipe_in_a_results_place_is_told_of_and_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "cells" / "abc").mkdir(parents=True)
+    os.mkfifo(tmp_path / "cells" / "abc" / "result.json")
+    with pytest.raises(BenchError, match="is no file"):
+        Store(tmp_path).result("abc")
