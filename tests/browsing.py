@@ -85,6 +85,7 @@ def tab(browser: Any, size: tuple[int, int] = WIDE, scheme: str = "light") -> It
         viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, accept_downloads=True, **phone
     )
     page = context.new_page()
+    page.set_default_timeout(90_000)
     errors: list[str] = []
     page.on("console", lambda message: errors.append(f"{message.text} {message.location}") if _is_error(message) else None)
     page.on("pageerror", lambda error: errors.append(str(error)))

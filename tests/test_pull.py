@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace as Stub
 from typing import Any
@@ -133,7 +134,9 @@ def _changed(path: Path, old: bytes, new: bytes) -> None:
 
 def _summed_otherwise(path: Path) -> None:
     sums = PerImage.read(path)
-    sums.counts[0] = sums.counts[0].T * 3
+    counts = sums.counts.copy()
+    counts[0] = counts[0].T * 3
+    sums = replace(sums, counts=counts)
     sums.write(path)
 
 
