@@ -84,6 +84,7 @@ FLOORS = [
         "bench.published",
         "bench.footnotes",
         "bench.layout",
+        "bench.kept",
         "bench.marks",
         "bench.pieces",
         "bench.titles",

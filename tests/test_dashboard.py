@@ -127,7 +127,7 @@ def test_rows_that_are_picked_are_tested_against_the_first(app: Any, made: Store
 def test_a_large_table_is_ranked_once(made: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(made.root, tmp_path / "runs")
     store = Store(tmp_path / "runs")
-    monkeypatch.setattr("dashboard.kept.SLOW_S", 0.0)
+    monkeypatch.setattr("bench.kept.WORTH_S", 0.0)
     first = view(store, "many")
     (kept,) = (store.cache / "rankings").iterdir()
     monkeypatch.setattr("dashboard.kept.ranked", None)  # would raise if it were called

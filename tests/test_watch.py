@@ -151,7 +151,7 @@ def test_only_what_failed_so_is_run_again(bench: Bench, tmp_path: Path) -> None:
 
 
 def test_a_kept_table_is_made_anew_when_anything_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "WORTH_S", -1.0)
+    monkeypatch.setattr("bench.kept.WORTH_S", -1.0)
     cells, store = made_suite(tmp_path, SUITE)
     for cell in cells:
         store.open_cell(cell)

@@ -1,11 +1,9 @@
-"""Tables that took long to make, kept beside the results they were made of.
+"""Tables that took long to make, kept beside the results they were made of: see `bench.kept`.
 
-A kept table is never the truth: it bears a hash of all that went into it, the state of every file of every cell among them,
-and any other hash makes the table anew. What cannot be read or written is no loss.
+The key is a hash of all that went into a table, the state of every file of every cell among them.
 """
 
 import os
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -13,12 +11,10 @@ from typing import Any
 
 import bench
 from bench.cell import Cell, digest
-from bench.errors import BenchError
-from bench.store import Store, read_json, write_json
+from bench.kept import kept
+from bench.store import Store
 from bench.tables import Table
 
-WORTH_S = 1.0
-"""Tables that take less are not kept."""
 _ENTERING = ("result.json", "failed.json", "per_image.npz")
 
 
@@ -28,22 +24,15 @@ def remembered(store: Store, name: str, cells: Iterable[Cell], asked: Any, make:
     ``asked`` is everything beside the cells' files that the table depends on, as plain data; ``name`` is of the file it is kept in.
     """
     path = store.cache / "tables" / f"{name}.json"
-    key = digest([asked, _code(), _files(store, cells)])
-    try:
-        kept = read_json(path)
-        if kept["key"] == key:
-            return Table(**{**kept["table"], "left": frozenset(kept["table"]["left"])})
-    except (BenchError, KeyError, TypeError):
-        pass  # not there, damaged, or of another version
-    begin = time.perf_counter()
-    table = make()
-    if time.perf_counter() - begin > WORTH_S:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(path, {"key": key, "table": {**asdict(table), "left": sorted(table.left)}})
-        except OSError:
-            pass  # a store that cannot be written costs the time again, nothing else
-    return table
+    return kept(path, digest([asked, _code(), _files(store, cells)]), make, pack=_plain, unpack=_table)
+
+
+def _plain(table: Table) -> dict[str, Any]:
+    return {**asdict(table), "left": sorted(table.left)}
+
+
+def _table(plain: dict[str, Any]) -> Table:
+    return Table(**{**plain, "left": frozenset(plain["left"])})
 
 
 def _files(store: Store, cells: Iterable[Cell]) -> list[Any]:

@@ -13,8 +13,7 @@ from collections import Counter
 from pathlib import PurePath
 from typing import Any
 
-from bench import cell, expand
-from bench.cli import memory
+from bench import cell, expand, kept
 from bench.cli.app import app
 
 
@@ -43,7 +42,7 @@ def main() -> None:
 
     cell._CANONICAL = canonical  # type: ignore[assignment]
     expand._SPECS = {root: Counted(validator, counts) for root, validator in expand._SPECS.items()}
-    memory.WORTH_S = 0.0  # small tables are kept too
+    kept.WORTH_S = 0.0  # small tables are kept too
     sys.addaudithook(opened)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         app(sys.argv[1:], standalone_mode=False)
