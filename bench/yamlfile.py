@@ -70,11 +70,20 @@ def read_yaml(path: Path) -> Document:
 def _shallow(file: Path | str, text: str) -> None:
     """Refuse what is nested too deeply, before anything reads it that calls itself."""
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
-            line = event.start_mark.line + 1 if event.start_mark else 1
-            raise BenchError(f"{file}:{line}: more than {_DEEPEST} lists and mappings inside one another; write it flatter")
+    try:
+        for event in yaml.parse(text, Loader=_Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                raise _too_deep(file, event.start_mark)
+    except yaml.MarkedYAMLError as error:
+        if "nesting depth" not in str(error.problem):  # newer parsers have a bound of their own, and read ahead
+            raise
+        raise _too_deep(file, error.problem_mark) from None
+
+
+def _too_deep(file: Path | str, mark: Any) -> BenchError:
+    line = mark.line + 1 if mark else 1
+    return BenchError(f"{file}:{line}: more than {_DEEPEST} lists and mappings inside one another; write it flatter")
 
 
 def _walk(file: Path, node: Any, path: KeyPath, lines: dict[KeyPath, int], inside: tuple[int, ...], visits: Iterator[int]) -> None:

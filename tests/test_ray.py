@@ -220,7 +220,7 @@ def test_a_driver_that_is_stopped_saves_the_cells_and_a_local_one_goes_on(tmp_pa
 @needs_mount
 @pytest.mark.slow
 def test_a_node_that_does_not_see_the_store_is_lost_half_way_and_nothing_else_is(tmp_path: Path) -> None:
-    ray_cluster.main(tmp_path, 2, apart=True)
+    ray_cluster.main(tmp_path, 2, apart=True, steps=400)
 
 
 @needs_ray
