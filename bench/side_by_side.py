@@ -20,7 +20,16 @@ def side_by_side(work: Callable[[slice], Made], samples: int) -> list[Made]:
     """What ``work`` returns for the slice of every sample of a batch, called in as many threads as torch has."""
     each = [slice(sample, sample + 1) for sample in range(samples)]
     threads = torch.get_num_threads()
-    return list(map(work, each) if threads == 1 or samples == 1 else _pool(threads).map(work, each))
+    if threads == 1 or samples == 1:
+        return list(map(work, each))
+    todo, made = enumerate(each), dict[int, Made]()
+
+    def some(_: int) -> None:  # one call a thread: handing over every sample takes longer than many a sample
+        for sample, part in todo:
+            made[sample] = work(part)
+
+    list(_pool(threads).map(some, range(threads)))
+    return [made[sample] for sample in range(samples)]
 
 
 @cache

@@ -36,7 +36,7 @@ def test_streamed_batches_are_the_resident_ones_to_the_bit(batches: Batches, str
 def test_it_stays_ahead_and_holds_no_more_than_that(streamed: Streamed) -> None:
     streamed(5)
     assert sorted(streamed._coming) == [6, 7]
-    assert [streamed._coming[step].result()[0].size for step in (6, 7)] == [(24, 24)] * 2, "made before anybody asked"
+    assert [streamed._coming[step].result()[0].places.size for step in (6, 7)] == [(24, 24)] * 2, "made before anybody asked"
 
 
 def test_an_error_of_the_thread_is_raised_where_its_batch_is_asked_for(streamed: Streamed) -> None:

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from scipy import stats
 
-from bench.data.augment import augment, cut
+from bench.data.augment import augment, cut, locate
 from bench.data.batches import Batches, by_size
 from bench.data.cache import Cache, normalise
 from bench.data.chance import draw, generator, torch_seed
@@ -114,8 +114,9 @@ def painted() -> Cache:
 def test_a_scaled_sample_is_its_crop_as_pillow_resizes_it(painted: Cache) -> None:
     """Pillow's `transform` samples at pixel centres without averaging, as we do."""
     spec, size, draws, indices = AugmentationSpec(flip=0.5, scale=(0.6, 2.0)), (32, 40), draw(7, 1, 8), np.arange(8)
+    places = locate(painted.sizes, indices, size, spec, draws)
     images, labels = Batches(painted, indices, TrainSpec(batch=8, crop=size), spec, 0)._made(
-        lambda part: cut(painted, indices[part], size, spec, draws.rows(part)), 8, size, torch.device("cpu")
+        lambda part: cut(painted, places.rows(part)), places, torch.device("cpu")
     )
     zoom, inside = 0.6 * (2.0 / 0.6) ** draws.uniform[:, 3], 0
     for index in indices:
@@ -154,13 +155,27 @@ def test_a_batch_made_in_one_piece_is_the_one_made_sample_by_sample(painted: Cac
     indices, size, draws = np.arange(8), (32, 40), draw(3, 2, 8)
     images, labels = augment(painted, indices, size, spec, draws)
     each = [augment(painted, indices[[k]], size, spec, draws.rows(slice(k, k + 1))) for k in range(8)]
+    places = locate(painted.sizes, indices, size, spec, draws)
     whole = Batches(painted, indices, TrainSpec(batch=8, crop=size), spec, 0)._made(
-        lambda part: cut(painted, indices[part], size, spec, draws.rows(part)), 8, size, torch.device("cpu")
+        lambda part: cut(painted, places.rows(part)), places, torch.device("cpu")
     )
     torch.set_num_threads(before)
     assert torch.equal(whole[1], labels) and torch.equal(whole[1], torch.cat([pair[1] for pair in each]))
     assert torch.equal(whole[0], normalise(torch.cat([pair[0] for pair in each])))
     assert (whole[0] - normalise(images)).abs().max() < 1.3 / (255 * 0.224)
+
+
+@pytest.mark.parametrize("noise", [0.0, 3.0])
+def test_large_crops_are_made_one_by_one_and_are_the_same(painted: Cache, monkeypatch: pytest.MonkeyPatch, noise: float) -> None:
+    """Crops that lie in their images, and such as reach beyond them; mirrored and not."""
+    batches = Batches(painted, np.arange(8), TrainSpec(batch=8, crop=(44, 60)), AugmentationSpec(flip=0.5, noise=noise), 0)
+    before = painted.pixels.clone()
+    whole = [batches(step) for step in range(3)]
+    monkeypatch.setattr("bench.data.batches._LARGE", 44 * 60)
+    monkeypatch.setattr(Cache, "_lines", None)  # what gathers a batch in one piece
+    for step, planes in enumerate(whole):
+        assert all(torch.equal(one, other) for one, other in zip(planes, batches(step), strict=True))
+    assert torch.equal(before, painted.pixels)
 
 
 def test_a_cache_is_not_written_to(painted: Cache) -> None:

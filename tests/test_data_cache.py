@@ -42,7 +42,9 @@ def test_images_come_back_as_they_went_in(cache: Cache) -> None:
 def test_crops_equal_padded_slices(cache: Cache, corner: tuple[int, int]) -> None:
     indices, size = np.array([2, 0, 1]), (4, 3)
     images, labels = cache.crops(indices, np.tile(corner, (3, 1)), size)
+    alone = [cache.crops(indices[[row]], np.array([corner]), size) for row in range(3)]
     for row, index in enumerate(indices):
+        assert (alone[row][0] == images[row]).all() and (alone[row][1] == labels[row]).all()
         image, label = made(index)
         wide_image = np.full((60, 60, 3), FILL, np.uint8)
         wide_label = np.full((60, 60), VOID, np.uint8)

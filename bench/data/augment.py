@@ -1,7 +1,8 @@
 """Random changes of a batch, on the device that holds it.
 
-A batch is made in two stages. `cut` takes bytes from the cache, wherever that lies; `finish` turns them into the sample, on the
-device they have been brought to. So a cache on the host and one on the device give the same batches.
+A batch is made in three stages. `locate` decides from where in its image each sample comes; `cut` takes those bytes from the
+cache, wherever that lies; `finish` turns them into the sample, on the device they have been brought to. So a cache on the host and
+one on the device give the same batches.
 """
 
 from dataclasses import dataclass, replace
@@ -19,21 +20,38 @@ from bench.specs import AugmentationSpec
 
 
 @dataclass(frozen=True)
-class Cut:
-    """The bytes of a batch, and what will be done to them."""
+class Places:
+    """Where the samples of a batch come from, and what will be done to them."""
 
-    planes: Planes
-    """Crops of the wanted size, or the larger boxes that a warp needs."""
+    indices: np.ndarray
+    """(B,) images."""
+    corner: np.ndarray
+    """(B, 2) top-left corners in them, in whole pixels."""
     draws: Draws
     move: Warp | Zoom | None
     """How pixels come to lie between those of the image; None where they stay on them."""
     size: tuple[int, int]
     """(height, width) in pixels of the samples to be."""
 
-    def rows(self, part: slice) -> "Cut":
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def rows(self, part: slice) -> "Places":
         """The same of a part of the batch."""
         move = None if self.move is None else self.move.rows(part)
-        return Cut(tuple(plane[part] for plane in self.planes), self.draws.rows(part), move, self.size)
+        return Places(self.indices[part], self.corner[part], self.draws.rows(part), move, self.size)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The bytes of a batch, which are of the wanted size, or of the larger boxes that their move needs."""
+
+    planes: Planes
+    places: Places
+
+    def rows(self, part: slice) -> "Cut":
+        """The same of a part of the batch."""
+        return Cut(tuple(plane[part] for plane in self.planes), self.places.rows(part))
 
     def to(self, device: torch.device) -> "Cut":
         """The same with its bytes on a device, copied without a wait from pinned memory."""
@@ -43,34 +61,39 @@ class Cut:
 
 def augment(cache: Cache, indices: np.ndarray, size: tuple[int, int], spec: AugmentationSpec, draws: Draws) -> Planes:
     """Cut and change crops of (height, width) ``size``: (B, h, w, 3) images in 0 … 255, (B, h, w) uint8 labels, border weights."""
-    return finish(cut(cache, indices, size, spec, draws), spec)
+    return finish(cut(cache, locate(cache.sizes, indices, size, spec, draws)), spec)
 
 
-def cut(cache: Cache, indices: np.ndarray, size: tuple[int, int], spec: AugmentationSpec, draws: Draws) -> Cut:
-    """Take what the samples of a batch need from the cache: uint8 on the cache's device, nothing changed yet."""
-    sizes = cache.sizes[indices]
+def locate(sizes: np.ndarray, indices: np.ndarray, size: tuple[int, int], spec: AugmentationSpec, draws: Draws) -> Places:
+    """Choose crops of (height, width) ``size`` of the images at ``indices``, of (N, 2) ``sizes``."""
+    sizes = sizes[indices]
     if spec.rotate_deg or spec.elastic_px:
         warp = plan(sizes, size, spec, draws)
-        return Cut(cache.crops(indices, warp.corner, warp.box), draws, warp, size)
-    if spec.scale != (1.0, 1.0):
-        zoom = plan_zoom(size, spec, draws)
-        return Cut(cache.crops(indices, _corners(sizes - zoom.side, draws), zoom.box), draws, zoom, size)
-    return Cut(cache.crops(indices, _corners(sizes - size, draws), size), draws, None, size)
+        return Places(indices, warp.corner, draws, warp, size)
+    zoom = None if spec.scale == (1.0, 1.0) else plan_zoom(size, spec, draws)
+    return Places(indices, _corners(sizes - (zoom.side if zoom else size), draws), draws, zoom, size)
+
+
+def cut(cache: Cache, places: Places) -> Cut:
+    """Take what the samples of a batch need from the cache: uint8 on the cache's device, nothing changed yet."""
+    box = places.move.box if places.move else places.size
+    return Cut(cache.crops(places.indices, places.corner, box), places)
 
 
 def finish(cut: Cut, spec: AugmentationSpec) -> Planes:
     """Change the samples of a cut: geometry first, then colour, then noise."""
-    match cut.move:
+    places = cut.places
+    match places.move:
         case Warp():
-            images, *others = resample(cut.planes, cut.move, cut.size, spec, cut.draws)
+            images, *others = resample(cut.planes, places.move, places.size, spec, places.draws)
         case Zoom():
-            images, *others = resized(cut.planes, cut.move, cut.size)
+            images, *others = resized(cut.planes, places.move, places.size)
         case None:
-            images, *others = _flipped(cut.planes, cut.draws.uniform[:, 2] < spec.flip)
+            images, *others = _flipped(cut.planes, places.draws.uniform[:, 2] < spec.flip)
     if spec.colour:
-        images = _recoloured(images, spec.colour, cut.draws)
+        images = _recoloured(images, spec.colour, places.draws)
     if spec.noise:
-        keys = torch.from_numpy(cut.draws.noise).to(images.device)
+        keys = torch.from_numpy(places.draws.noise).to(images.device)
         images = torch.add(images, noise_like(images, keys), alpha=spec.noise).clamp_(0, 255)
     return images, *others
 

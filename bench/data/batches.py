@@ -1,17 +1,21 @@
 """The training batches of a cell: a function of (seed, step), so a resumed training sees what an uninterrupted one would."""
 
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bench.data.augment import Cut, cut, finish
+from bench.data.augment import Cut, Places, cut, finish, locate
 from bench.data.cache import Cache, Planes, normalise
-from bench.data.chance import Draws, draw, generator
+from bench.data.chance import draw, generator
 from bench.data.crops import crop_size
 from bench.side_by_side import side_by_side
 from bench.specs import AugmentationSpec, TrainSpec
+
+_LARGE = 128 * 128
+"""Pixels from which on samples are cut one by one."""
 
 
 class Batches:
@@ -34,28 +38,26 @@ class Batches:
 
     def __call__(self, step: int) -> Planes:
         """The (B, 3, h, w) float images, (B, h, w) uint8 labels and, where the cache has them, border weights of a step."""
-        draws, indices, size = self._asked(step)
-        device = self.cache.pixels.device
-        return self._made(
-            lambda part: cut(self.cache, indices[part], size, self.augmentation, draws.rows(part)), len(indices), size, device
-        )
+        places = self._places(step)
+        return self._made(lambda part: cut(self.cache, places.rows(part)), places, self.cache.pixels.device)
 
     def cut(self, step: int) -> Cut:
         """The bytes that a step needs, on the cache's device."""
-        draws, indices, size = self._asked(step)
-        return cut(self.cache, indices, size, self.augmentation, draws)
+        return cut(self.cache, self._places(step))
 
     def finish(self, cut: Cut) -> Planes:
         """The batch of a cut, on the cut's device."""
-        return self._made(cut.rows, len(cut.planes[0]), cut.size, cut.planes[0].device)
+        return self._made(cut.rows, cut.places, cut.planes[0].device)
 
-    def _asked(self, step: int) -> tuple[Draws, np.ndarray, tuple[int, int]]:
+    def _places(self, step: int) -> Places:
         draws, indices = draw(self.seed, step, self.train.batch).rows(self.part), self.indices(step)[self.part]
-        return draws, indices, self.size or (int(self.cache.sizes[indices[0], 0]), int(self.cache.sizes[indices[0], 1]))
+        size = self.size or (int(self.cache.sizes[indices[0], 0]), int(self.cache.sizes[indices[0], 1]))
+        return locate(self.cache.sizes, indices, size, self.augmentation, draws)
 
-    def _made(self, part_of: Callable[[slice], Cut], samples: int, size: tuple[int, int], device: torch.device) -> Planes:
-        """The batch whose parts are cut so: in one piece, but sample by sample where a CPU resamples."""
-        if device.type != "cpu" or not self.augmentation.resamples:
+    def _made(self, part_of: Callable[[slice], Cut], places: Places, device: torch.device) -> Planes:
+        """The batch whose parts are cut so: in one piece, or sample by sample where a CPU has much to do for each."""
+        samples, size = len(places), places.size
+        if device.type != "cpu" or not self._apart(size):
             images, *others = finish(part_of(slice(0, samples)), self.augmentation)
             return self._laid_out(normalise(images)), *others
         whole = torch.empty(samples, *size, 3)
@@ -70,6 +72,13 @@ class Batches:
 
         side_by_side(make, samples)
         return self._laid_out(whole.permute(0, 3, 1, 2)), *rest
+
+    def _apart(self, size: tuple[int, int]) -> bool:
+        """Whether a CPU makes sample by sample, which costs it some calls more for each and less for every pixel.
+
+        The numbers are the same, but for colour: a mean over one sample of many adds up in another order.
+        """
+        return self.augmentation.resamples or (not self.augmentation.colour and math.prod(size) >= _LARGE)
 
     def _laid_out(self, images: Tensor) -> Tensor:
         return images if self.train.channels_last else images.contiguous()

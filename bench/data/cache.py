@@ -84,17 +84,16 @@ class Cache:
 
     def _crop(self, index: int, top_left: np.ndarray, size: tuple[int, int]) -> Planes:
         """One crop: a view where it lies in the image, else a copy into what lies outside."""
-        whole = self.sizes[index]
-        begin, end = np.clip(top_left, 0, whole), np.clip(top_left + size, 0, whole)
-        rows = slice(int(self.offsets[index]), int(self.offsets[index + 1]))
-        within = tuple(slice(int(first), int(last)) for first, last in zip(begin, end, strict=True))
-        parts = [each[rows].view(*map(int, whole), *each.shape[1:])[within][None] for each in self._packed()]
-        if (end - begin == size).all():
+        (top, left), (height, width), (high, wide) = top_left.tolist(), self.sizes[index].tolist(), size
+        above, before = max(-top, 0), max(-left, 0)
+        inside = max(0, min(top + high, height) - max(top, 0)), max(0, min(left + wide, width) - max(left, 0))
+        first = int(self.offsets[index]) + max(top, 0) * width + max(left, 0)
+        parts = [_window(each, first, width, inside) for each in self._packed()]
+        if inside == size:
             return tuple(parts)
         outside = blank(size, [each.dtype for each in parts[1:]], self.pixels.device)
-        down, right = (slice(int(first), int(last)) for first, last in zip(begin - top_left, end - top_left, strict=True))
         for plane, part in zip(outside, parts, strict=True):
-            plane[:, down, right] = part
+            plane[:, above : above + inside[0], before : before + inside[1]] = part
         return outside
 
     def _packed(self) -> list[Tensor]:
@@ -119,6 +118,13 @@ class Cache:
 
     def _on_device(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.pixels.device, non_blocking=True)
+
+
+def _window(packed: Tensor, first: int, width: int, size: tuple[int, int]) -> Tensor:
+    """A view (1, h, w, channels) of packed pixels, from the ``first`` on, in an image of so many pixels' ``width``."""
+    apart, *within = packed.stride()
+    begin = packed.storage_offset() + first * apart
+    return packed.as_strided((1, *size, *packed.shape[1:]), (width * apart, width * apart, apart, *within), begin)
 
 
 def _blank(images: Tensor, planes: list[Tensor], rows: Tensor, columns: Tensor) -> None:
