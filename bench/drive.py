@@ -27,6 +27,7 @@ from bench.registry import load
 from bench.runners import Cluster, runner
 from bench.runners.local import fair_threads, ranks_on
 from bench.runners.process import Machine, preflight
+from bench.scored import sound
 from bench.store import Store, is_full, split_key
 from bench.yamlfile import read_yaml
 
@@ -111,8 +112,10 @@ def _open(cell: Cell, store: Store, retry: bool) -> bool:
 
 
 def _unreadable(cell: Cell, store: Store) -> bool:
-    """Whether a finished cell has lost the sums that its intervals are made of."""
-    return store.state(cell.id) == "finished" and not readable(store.folder(cell.id) / "per_image.npz")
+    """Whether a finished cell has lost the sums that its intervals are made of, or states other scores than theirs."""
+    if store.state(cell.id) != "finished":
+        return False
+    return not (readable(store.folder(cell.id) / "per_image.npz") and sound(store, cell.id))
 
 
 def drive(

@@ -22,7 +22,7 @@ from bench.stored import inside, ranked, read_suite, suites
 
 KINDS = (*BREAKDOWNS, "cell", "step")
 """What `load_results` can take results apart by."""
-_NUMBERS = (*PERCENT, *BOUNDED, *COST, *SPEED, "rank", "fraction", "seeds", "train_images", "p_leader")
+_NUMBERS = (*PERCENT, *BOUNDED, *COST, *SPEED, "rank", "fraction", "seeds", "seeds_missing", "train_images", "p_leader")
 
 
 def load_results(
@@ -31,7 +31,8 @@ def load_results(
     """The results in a store, one line a row of the leaderboard, or taken apart ``by`` one of `KINDS`.
 
     All suites unless one is named, each ranked by itself by ``metric``. Cells that cannot be read are left out, with a warning
-    each. Raises BenchError for a store without suites, an unknown suite, score or kind.
+    each; their rows count them in "seeds_missing" and say so in "status". Raises BenchError for a store without suites, an unknown
+    suite, score or kind.
     """
     place = Store(Path(store))
     if metric not in PERCENT:
@@ -63,7 +64,14 @@ def rows_frame(rows: list[Row]) -> pd.DataFrame:
     """One line a row of the leaderboard: the keys of `Row.to_json`, its short name, family, ceilings and conditions of speed."""
     named, families = names(rows), _families(rows)
     records = [
-        {"row": name, "family": family, **row.to_json(), **_ceilings(row), "measured": _measured(row)}
+        {
+            "row": name,
+            "family": family,
+            **row.to_json(),
+            "seeds_missing": _missing(row),
+            **_ceilings(row),
+            "measured": _measured(row),
+        }
         for name, family, row in zip(named, families, rows, strict=True)
     ]
     columns = ["row", "family", "rank", "dataset", "model", "external", "augmentation", "fraction", "output_stride", "status"]
@@ -151,6 +159,11 @@ def _family_name(row: Row) -> str:
     parts += [] if cell.augmentation_label == "none" else [cell.augmentation_label]
     parts += [] if cell.fraction == 1 else [f"{cell.fraction:.3g} of the data"]
     return " ".join(part for part in parts if part)
+
+
+def _missing(row: Row) -> int | None:
+    """Seeds that the row's scores and intervals do without; None for an external model, which has none."""
+    return None if row.external else len(row.cells) - len(row.results)
 
 
 def _ceilings(row: Row) -> dict[str, float | None]:

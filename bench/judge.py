@@ -1,7 +1,9 @@
 """Intervals, tests and ranks of rows that were scored on the same images."""
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -59,6 +61,13 @@ def resampled(metric: str, convention: str) -> bool:
     return metric != "miou" or not DIALECTS[convention].ordered
 
 
+def _apart(cells: list[Scored]) -> str:
+    """One cell of those that most agree with and one that is apart, by the folders of their sums."""
+    usual = Counter(cell.truth for cell in cells).most_common(1)[0][0]
+    one, other = next(cell for cell in cells if cell.truth == usual), next(cell for cell in cells if cell.truth != usual)
+    return f"{other.path} has the sums of {len(other.ids)} images, {one.path.parent.name} of {len(one.ids)}. {other.mend}"
+
+
 def sample(
     rows: Sequence[list[Scored]], pools: Sequence[Hashable], *, metric: str, convention: str = "fcn", draws: int = 2000
 ) -> Samples:
@@ -67,7 +76,6 @@ def sample(
     Raises BenchError when the rows or their seeds were scored on different images, or on other labels of them.
     """
     if len({cell.truth for row in rows for cell in row}) > 1:
-        counts = ", ".join(map(str, sorted({len(cell.ids) for row in rows for cell in row})))
-        raise BenchError(f"rows scored on different images or labels ({counts} images) cannot be paired")
+        raise BenchError(f"rows scored on different images or labels cannot be paired: {_apart([*chain(*rows)])}")
     rule = statistic(metric, convention)
     return bootstrap([rule.table(row) for row in rows], finish=rule.finish, draws=draws, pools=pools)

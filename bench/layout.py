@@ -1,5 +1,6 @@
 """What of a leaderboard a table shows, and how: which rows and columns, in which groups, with which intervals."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
@@ -102,9 +103,19 @@ def _check(name: str, option: str, known: list[str]) -> None:
         raise BenchError(f"{option} {name}: unknown.{nearest(name, known)} It is one of {', '.join(known)}.")
 
 
-def split_names(given: Iterable[str], rows: list[Row]) -> tuple[str, ...]:
-    """Names of rows from options that may hold several, parted by commas; a name that itself has one is left whole."""
+def split_names(given: Iterable[str], rows: list[Row], option: str = "--rows") -> tuple[str, ...]:
+    """Names from options that may hold several, parted by commas; a row's name that itself has one is left whole.
+
+    Raises BenchError for an option that holds none, and for a name that is given twice.
+    """
     whole = set(names(rows))
-    return tuple(
-        name for each in given for name in ([each] if each in whole else [part.strip() for part in each.split(",")]) if name
-    )
+    found: list[str] = []
+    for each in given:
+        parts = [each] if each in whole else [part.strip() for part in each.split(",") if part.strip()]
+        if not parts:
+            raise BenchError(f"{option} {each!r}: names nothing. Give names parted by commas, or leave {option} out for all.")
+        found += parts
+    twice = [name for name, count in Counter(found).items() if count > 1]
+    if twice:
+        raise BenchError(f"{option} {','.join(given)}: {', '.join(twice)} is given twice. Name each once.")
+    return tuple(found)

@@ -91,16 +91,23 @@ class Row:
         return {**row, "status": self.status, "cells": [cell.id for cell in self.cells]}
 
 
-def collect(cells: Iterable[Cell], store: Store) -> list[Row]:
-    """The rows of a suite in its own order, without intervals and ranks."""
+def collect(cells: Iterable[Cell], store: Store, damaged: Mapping[str, str] | None = None) -> list[Row]:
+    """The rows of a suite in its own order, without intervals and ranks.
+
+    ``damaged`` has the cells whose files are not to be read, and why: their rows lack them, and say so.
+    """
+    broken = damaged or {}
     groups: dict[tuple[Any, ...], list[Cell]] = {}
     for cell in cells:
         groups.setdefault(cell.group, []).append(cell)
     rows = []
     for members in groups.values():
-        states = {cell.id: store.state(cell.id) for cell in members}
+        states = {cell.id: "damaged" if cell.id in broken else store.state(cell.id) for cell in members}
         results = [result for cell in members if states[cell.id] == "finished" and (result := store.result(cell.id))]
         failures = [failure for cell in members if states[cell.id] == "failed" and (failure := store.failure(cell.id))]
+        failures += [
+            Failure(cell_id=cell.id, cause="damaged", message=broken[cell.id], finished="") for cell in members if cell.id in broken
+        ]
         rows.append(Row(members, results, failures, _means(results)))
     return rows
 
@@ -139,11 +146,15 @@ def pools(rows: Iterable[Row]) -> list[str]:
     return [row.cells[0].model.name for row in rows]
 
 
+def mend_of(row: Row) -> str:
+    """What to do about sums of the row that are damaged."""
+    return "Score its predictions again: bench score" if row.external else RESCORE
+
+
 def _load(row: Row, store: Store, metric: str, convention: str) -> Row:
     """The row with its sums per image and its mIoU under a convention."""
     rule = statistic("miou", convention)
-    mend = "Score its predictions again: bench score" if row.external else RESCORE
-    images = [read(store, result.cell_id, mend) for result in row.results]
+    images = [read(store, result.cell_id, mend_of(row), result) for result in row.results]
     if images and same_as(convention) != "fcn":
         value = float(rule.scores(images).mean())
         # The ceiling is FCN's mIoU, and a share of it in another convention would be no share of anything.

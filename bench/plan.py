@@ -15,6 +15,7 @@ from bench.data.leak import no_leak
 from bench.data.samples import Sample, labelled, list_samples
 from bench.errors import BenchError
 from bench.lineage import ancestors
+from bench.per_image import damaged, looks_whole
 from bench.store import Store, split_key
 
 
@@ -187,6 +188,8 @@ def describe(cell: Cell, store: Store, trained: "Trained | None" = None) -> tupl
         failure = store.failure(cell.id) if state == "failed" else None
         if state == "finished" and not store.looks_whole(cell.id):
             store.result(cell.id)
+        if state == "finished" and not looks_whole(sums := store.folder(cell.id) / "per_image.npz"):
+            raise damaged(sums, "it is cut off" if sums.is_file() else "it is missing")
     except BenchError as error:
         return "damaged", str(error)
     if state == "finished":

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from bench.errors import unknown
+from bench.errors import BenchError, unknown
 from bench.metrics.dialects import DIALECTS, areas, set_sums
-from bench.metrics.scores import Floats, boundary_iou, class_mean, contour_f, ratio
+from bench.metrics.scores import Floats, boundary_iou, class_mean, contour_f, number, ratio
 from bench.per_image import RESCORE, damaged, read_arrays
+from bench.stated import contradiction, denied, differ
 from bench.statistics import Finish, band_sums, class_ratios
-from bench.store import Store
+from bench.store import Result, Store
 
 
 @dataclass(frozen=True)
@@ -30,25 +31,34 @@ class Scored:
     """The file with the other sums, each read when it is asked for: a leaderboard needs few of them, and they are large."""
     mend: str
     """What to do when it cannot be read."""
+    stated: Result | None = None
+    """The result whose scores must be those of the sums."""
 
     @cached_property
     def trimap(self) -> Floats:
         """(N, 3, C) pixels at most 3 px from a true boundary, as ``areas``."""
-        return self._read("trimap")[:, :3].sum(1)
+        return self._borne_out("trimap_iou_3px", self._read("trimap")[:, :3].sum(1), _over_the_set)
 
     @cached_property
     def bf(self) -> Floats:
         """(N, C, 4) contour pixels of the BF score."""
-        return self._read("bf")
+        return self._borne_out("boundary_f1", self._read("bf"), _mean_contour)
 
     @cached_property
     def davis(self) -> Floats:
         """(N, C, 4) contour pixels of DAVIS' F."""
-        return self._read("davis")
+        return self._borne_out("davis_f", self._read("davis"), _mean_contour)
 
     def _read(self, name: str) -> Floats:
         found: Floats = _arrays(self.path, ("ids", name), self.mend)[name].astype(np.float64)
         return found
+
+    def _borne_out(self, metric: str, sums: Floats, finish: Finish) -> Floats:
+        """The sums themselves; raises BenchError when the score that the result states is not theirs."""
+        metrics = self.stated.metrics if self.stated else {}
+        if metric in metrics and differ(metrics[metric], value := number(finish(sums))):
+            raise _contradicts(self.path, denied(metric, metrics[metric], value), self.mend)
+        return sums
 
     @cached_property
     def truth(self) -> str:
@@ -102,6 +112,14 @@ def _contours(sums: Floats) -> Floats:
     return np.stack([np.where(there, scores, 0.0), there], axis=1)
 
 
+def _over_the_set(sums: Floats) -> Floats:
+    return class_ratios(set_sums(sums).sum(0))
+
+
+def _mean_contour(sums: Floats) -> Floats:
+    return class_ratios(_contours(sums).sum(0))
+
+
 STATISTICS = {
     "trimap_iou_3px": Statistic(lambda cell: set_sums(cell.trimap), class_ratios),
     "boundary_f1": Statistic(lambda cell: _contours(cell.bf), class_ratios),
@@ -124,12 +142,31 @@ def statistic(metric: str, convention: str = "fcn") -> Statistic:
     return Statistic(lambda cell: dialect.sums(cell.areas), dialect.finish)
 
 
-def read(store: Store, cell_id: str, mend: str = RESCORE) -> Scored:
-    """The sums of a finished cell; raises BenchError, which says how to ``mend`` them, when they cannot be read."""
+def read(store: Store, cell_id: str, mend: str = RESCORE, stated: Result | None = None) -> Scored:
+    """The sums of a finished cell.
+
+    Raises BenchError, which says how to ``mend`` them, when they cannot be read, or deny the scores of the result ``stated``.
+    """
     path = store.folder(cell_id) / "per_image.npz"
     saved = _arrays(path, ("ids", "counts", "bands"), mend)
     ids, bands = tuple(map(str, saved["ids"])), saved["bands"].astype(np.float64)
-    return Scored(ids, areas(saved["counts"]), bands, path, mend)
+    found = Scored(ids, areas(saved["counts"]), bands, path, mend, stated)
+    if stated and (why := contradiction(stated, found.areas, bands)):
+        raise _contradicts(path, why, mend)
+    return found
+
+
+def sound(store: Store, cell_id: str) -> bool:
+    """Whether a finished cell's result and sums can be read and agree in every score."""
+    try:
+        found = read(store, cell_id, stated=store.result(cell_id))
+        return all(len(each) == len(found.ids) for each in (found.trimap, found.bf, found.davis))
+    except BenchError:
+        return False
+
+
+def _contradicts(path: Path, why: str, mend: str) -> BenchError:
+    return BenchError(f"{path.with_name('result.json')} {why}: one of the two files is damaged. {mend}")
 
 
 def _arrays(path: Path, names: tuple[str, ...], mend: str) -> dict[str, Any]:

@@ -31,6 +31,8 @@ _NUMBERS = {
     "profile": ("images_per_s", "latency_ms", "latency_p95_ms", "peak_memory_gib", "flops"),
     "ceiling": ("miou", "boundary_iou"),
 }
+_LARGEST = 1e30
+"""Nothing that is measured or counted is larger; the sum of a few such numbers still is one."""
 
 
 class Result(BaseModel):
@@ -70,8 +72,12 @@ class Result(BaseModel):
         for block, names in _NUMBERS.items():
             for name in names:
                 value = (getattr(self, block) or {}).get(name)
-                if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value)):
+                number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _LARGEST
+                if value is not None and not number:
                     raise ValueError(f"{block}.{name} is no number: {str(value)[:40]!r}")
+        for name, score in self.metrics.items():
+            if score is not None and not 0 <= score <= 1:
+                raise ValueError(f"metrics.{name} is {score:g}, and a score is in [0, 1]")
         return self
 
 
@@ -296,6 +302,6 @@ def _read(path: Path, kind: type[Record]) -> Record | None:
     except ValidationError as error:
         first = error.errors()[0]
         what = ".".join(map(str, first["loc"])) or "the file"
-        raise BenchError(
-            f"{path}: not a {kind.__name__.lower()} ({what}: {first['msg']}). Remove the cell's folder and run the suite again."
-        ) from None
+        again = "Remove the cell's folder and run the suite again."
+        mend = "Score the cell again, without training: bench rescore SUITE" if "a score is in" in first["msg"] else again
+        raise BenchError(f"{path}: not a {kind.__name__.lower()} ({what}: {first['msg']}). {mend}") from None

@@ -1,6 +1,7 @@
 """What a store knows of itself: its suites and their ranked rows, read without suite files, data sets or torch."""
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,8 @@ from bench.cell import Cell
 from bench.contest import contest_from_json
 from bench.entrants import beside
 from bench.errors import BenchError
-from bench.leaderboard import Row, collect, rank
-from bench.scored import read
+from bench.leaderboard import Row, collect, mend_of, rank
+from bench.scored import Scored, read, statistic
 from bench.store import SCHEMA_VERSION, Store
 
 _RECORDS = ("cell.json", "result.json", "failed.json", "per_image.npz")
@@ -25,6 +26,8 @@ class Stored:
     cells: list[Cell]
     """External models, which were scored on what the suite reports, stand last."""
     problems: list[str] = field(default_factory=list)
+    damaged: list[tuple[Cell, str]] = field(default_factory=list)
+    """Cells that are known, whose result or failure cannot be read: each with its problem."""
 
 
 def suites(store: Store) -> list[str]:
@@ -54,8 +57,11 @@ def note_of(store: Store, suite: str) -> dict[str, Any]:
 def read_suite(store: Store, suite: str) -> Stored:
     """The cells of a suite and of the external models beside it; a cell that cannot be read is a problem, not the end."""
     note = note_of(store, suite)
-    cells, problems = [], []
+    cells: list[Cell] = []
+    problems: list[str] = []
+    damaged: list[tuple[Cell, str]] = []
     for cell_id in note["cells"]:
+        cell = None
         try:
             for name in _RECORDS:
                 inside(store, cell_id, name)
@@ -64,13 +70,14 @@ def read_suite(store: Store, suite: str) -> Stored:
             store.failure(cell_id)
         except BenchError as error:
             problems.append(str(error))
+            damaged += [(cell, str(error))] if cell else []
         else:
             cells.append(cell)
     try:
         cells += beside([contest_from_json(each) for each in note.get("contests", [])], store)
     except (BenchError, KeyError, TypeError, ValueError) as error:
         problems.append(f"{store.root / 'external'}: external models cannot be shown: {str(error).splitlines()[0]}")
-    return Stored(suite, cells, problems)
+    return Stored(suite, cells, problems, damaged)
 
 
 def inside(store: Store, cell_id: str, name: str = "cell.json") -> Path:
@@ -82,27 +89,50 @@ def inside(store: Store, cell_id: str, name: str = "cell.json") -> Path:
 
 
 def ranked(store: Store, suite: str, metric: str = "miou", convention: str = "fcn") -> tuple[list[Row], list[str]]:
-    """Ranked rows of a suite, and a sentence for every cell that cannot be read and so stands in no row.
+    """Ranked rows of a suite, and a sentence for every cell that cannot be read.
 
-    Raises BenchError for a suite the store does not know, and for rows that cannot be compared.
+    Such a cell counts in its row as one that failed, "damaged". Raises BenchError for a suite the store does not know.
     """
     found = read_suite(store, suite)
+    cells, bad = [*found.cells, *(cell for cell, _ in found.damaged)], {cell.id: problem for cell, problem in found.damaged}
     try:
-        return rank(collect(found.cells, store), store, metric=metric, convention=convention), found.problems
+        return rank(collect(cells, store, bad), store, metric=metric, convention=convention), found.problems
     except BenchError:
         # Rarely: sums that cannot be read. Only now is every file of them opened on its own to tell which.
-        bad = {cell.id: problem for cell in found.cells if (problem := _damage(store, cell))}
-    kept = [cell for cell in found.cells if cell.id not in bad]
-    return rank(collect(kept, store), store, metric=metric, convention=convention), [*found.problems, *bad.values()]
+        worse = _damage(collect(cells, store, bad), store, metric)
+    rows = collect(cells, store, {**bad, **worse})
+    return rank(rows, store, metric=metric, convention=convention), [*found.problems, *worse.values()]
 
 
-def _damage(store: Store, cell: Cell) -> str | None:
-    try:
-        if store.state(cell.id) == "finished":
-            read(store, cell.id)
-    except BenchError as error:
-        return str(error)
-    return None
+def _damage(rows: list[Row], store: Store, metric: str) -> dict[str, str]:
+    """What is wrong with the sums of each cell with damaged ones: by themselves, or beside those of the row's other seeds."""
+    problems: dict[str, str] = {}
+    for row in rows:
+        scored = {}
+        for result in row.results:
+            try:
+                scored[result.cell_id] = read(store, result.cell_id, mend_of(row), result)
+                statistic(metric).sums(scored[result.cell_id])
+            except BenchError as error:
+                problems[result.cell_id] = str(error)
+        kept = {cell_id: each for cell_id, each in scored.items() if cell_id not in problems}
+        problems |= other_images(kept, mend_of(row))
+    return problems
+
+
+def other_images(seeds: dict[str, Scored], mend: str) -> dict[str, str]:
+    """The seeds of a row that were scored on other images or labels than most of them, each with a sentence."""
+    truths = Counter(each.truth for each in seeds.values())
+    if len(truths) < 2:
+        return {}
+    usual = truths.most_common(1)[0][0]
+    most = next(each for each in seeds.values() if each.truth == usual)
+    return {
+        cell_id: f"{each.path}: has the sums of {len(each.ids)} images, and other seeds of its row those of {len(most.ids)}, or of "
+        f"other labels: they cannot be paired. {mend}"
+        for cell_id, each in seeds.items()
+        if each.truth != usual
+    }
 
 
 def stamp(store: Store, suite: str) -> str:

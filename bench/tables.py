@@ -33,14 +33,30 @@ def to_json(table: Table) -> str:
     return json.dumps(table.records, indent=1, allow_nan=False) + "\n"
 
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What a text begins with that a spreadsheet would take for a formula."""
+
+
 def to_csv(table: Table) -> str:
-    """One record a line; lists are joined by spaces and nothing is an empty field."""
+    """One record a line; lists are joined by spaces and nothing is an empty field.
+
+    Text that a spreadsheet would run as a formula has an apostrophe before it (OWASP, "CSV Injection"); numbers are as they are.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(table.records[0] if table.records else table.titles)
+    writer.writerow(map(_inert, table.records[0] if table.records else table.titles))
     for record in table.records:
-        writer.writerow(" ".join(map(str, each)) if isinstance(each, list) else each for each in record.values())
+        writer.writerow(map(_inert, record.values()))
     return out.getvalue()
+
+
+def _inert(value: Any) -> Any:
+    text = " ".join(map(str, value)) if isinstance(value, list) else value
+    if not isinstance(text, str):
+        return text
+    # Python quotes a field for the line end that it writes itself; any other would begin a line, and so a cell.
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{lines}" if text.startswith(FORMULA) else lines
 
 
 def to_markdown(table: Table) -> str:

@@ -68,6 +68,7 @@ FLOORS = [
         "bench.pull",
         "bench.waste",
         "bench.rehearsal",
+        "bench.stated",
         "bench.scored",
         "bench.judge",
         "bench.leaderboard",

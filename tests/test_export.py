@@ -12,8 +12,12 @@ from bench.cell import Cell
 from bench.errors import BenchError
 from bench.expand import expand
 from bench.export import FORMATS, cell_text, columns
+from bench.layout import split_names
 from bench.leaderboard import Row, collect, rank
+from bench.plan import describe
+from bench.scored import sound
 from bench.store import Failure, Result, Store, write_json
+from bench.stored import ranked
 from bench.suite import load_suite
 from bench.tables import WRITERS, Table
 from tests.made_results import write_sums
@@ -37,9 +41,10 @@ def put(store: Store, cell: Cell, accuracy: float, threads: int = 2) -> None:
     write_sums(folder / "per_image.npz", list(map(str, range(30))), counts, bands)
     total = counts.sum(0)
     miou = float(np.mean([total[c, c] / (total[c].sum() + total[:, c].sum() - total[c, c]) for c in (0, 1)]))
+    band = float(np.mean(bands[..., 0].sum(0) / bands[..., 1].sum(0)))
     speed = {"device": "CPU: X", "precision": "fp32", "height_px": 9, "width_px": 9, "batch": 2, "threads": threads}
     made = Result(
-        cell_id=cell.id, cell=cell.to_json(), metrics={"miou": miou, "boundary_iou": 0.5}, per_class={}, chosen={},
+        cell_id=cell.id, cell=cell.to_json(), metrics={"miou": miou, "boundary_iou": band}, per_class={}, chosen={},
         model={"output_stride": 1, "parameters": 1000}, profile={**speed, "images_per_s": 10.0 + cell.seed},
         data={"test_images": 30, "train_images": 5, "boundary_width_px": [3, 3]}, seconds={}, environment={}, finished="2026-01-01",
     )  # fmt: skip
@@ -111,3 +116,75 @@ def test_damaged_counts_are_named(rows: list[Row], tmp_path: Path, content: byte
 def test_a_name_is_text_in_markdown() -> None:
     table = Table(titles=["Model"], lines=[["<script>|"]], records=[], notes=[], warnings=[], left=frozenset({"Model"}))
     assert "| &lt;script>\\| |" in WRITERS["md"](table)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+x", "-5", "@sum", "\t=1", "\r=1", "\n=1", "＝1"])
+def test_text_that_a_spreadsheet_would_run_is_inert_in_csv(text: str) -> None:
+    table = Table(titles=["x"], lines=[], records=[{text: text, "n": -0.5, "ids": [text, "b"], "none": None}])
+    head, line = csv.reader(io.StringIO(WRITERS["csv"](table)))
+    shown = text.replace("\r", "\n")
+    assert head[0] == line[0] == f"'{shown}" and line[1:] == ["-0.5", f"'{shown} b", ""]
+
+
+def test_a_carriage_return_begins_no_line_of_a_csv() -> None:
+    table = Table(titles=["x"], lines=[], records=[{"x": "a\r=1"}])
+    assert WRITERS["csv"](table) == 'x\n"a\n=1"\n'
+
+
+def test_the_published_tables_are_written_to_the_byte(repository: Path) -> None:
+    store = Store(repository / "reports" / "quickstart" / "store")
+    assert FORMATS["csv"](ranked(store, "quickstart")[0]) == (repository / "reports" / "quickstart" / "table.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("block", "key", "value", "told"),
+    [
+        ("metrics", "miou", 0.8, "says miou 0.8, and its own sums in per_image.npz give 0.8"),
+        ("metrics", "boundary_iou", None, "says boundary_iou none, and its own sums in per_image.npz give 0.7"),
+        ("metrics", "fwiou", 0.5, "says fwiou 0.5, and"),
+        ("metrics", "davis_f", 0.5, "says davis_f 0.5, and its own sums in per_image.npz give none"),
+        ("metrics", "miou", 1e308, "metrics.miou is 1e+308, and a score is in"),
+        ("profile", "images_per_s", 1e308, "profile.images_per_s is no number"),
+        ("profile", "flops", 10**400, "profile.flops is no number"),
+        ("per_class", "iou", {"a": 0.5, "b": 0.5}, "says iou of a 0.5, and"),
+        ("per_class", "iou", {"a": 0.5}, "has the iou of 1 classes, and per_image.npz has the sums of 2"),
+        ("data", "test_images", 120, "says that 120 images were scored, and per_image.npz has the sums of 30"),
+    ],
+)
+def test_a_result_that_its_own_sums_deny_is_refused(
+    rows: list[Row], tmp_path: Path, block: str, key: str, value: object, told: str
+) -> None:
+    store = Store(tmp_path / "runs")
+    for cell in reversed(rows[0].cells):  # a row has a score where all its seeds have
+        path = store.folder(cell.id) / "result.json"
+        data = json.loads(path.read_text())
+        data[block][key] = value
+        path.write_text(json.dumps(data) + "\n")
+    with pytest.raises(BenchError) as caught:
+        rank(collect([cell for row in rows for cell in row.cells], store), store, metric="davis_f" if key == "davis_f" else "miou")
+    assert told in str(caught.value) and str(path) in str(caught.value)
+    assert ("bench rescore SUITE" in str(caught.value)) == (block != "profile")
+    assert not sound(store, rows[0].cells[0].id) and sound(store, rows[1].cells[0].id)  # what `bench rescore` takes up
+
+
+@pytest.mark.parametrize("cut", [0, 1, 30, 400, None], ids=str)
+def test_sums_that_are_cut_off_or_gone_are_damage_before_they_are_read(rows: list[Row], tmp_path: Path, cut: int | None) -> None:
+    store, cell = Store(tmp_path / "runs"), rows[0].cells[0]
+    path = store.folder(cell.id) / "per_image.npz"
+    assert describe(cell, store)[0] == "finished"
+    content = path.read_bytes()
+    path.unlink()
+    if cut is not None:
+        path.write_bytes(content[: len(content) - cut])
+    state, why = describe(cell, store)
+    assert state == ("finished" if cut == 0 else "damaged")
+    assert cut == 0 or (
+        f"{path} cannot be read: it is {'missing' if cut is None else 'cut off'}." in why and "bench rescore" in why
+    )
+
+
+def test_names_that_name_nothing_or_twice_are_told(rows: list[Row]) -> None:
+    for given, told in ((",", "names nothing"), ("", "names nothing"), ("poor,poor", "poor is given twice")):
+        with pytest.raises(BenchError, match=told):
+            split_names([given], rows)
+    assert split_names(["poor, hot"], rows) == ("poor", "hot")

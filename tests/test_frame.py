@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,12 @@ import pytest
 import bench
 from bench.errors import BenchError
 from bench.frame import KINDS
+from bench.layout import Layout
+from bench.paper.sheet import sheet
+from bench.per_image import PerImage
 from bench.store import Store
 from bench.stored import ranked
+from bench.summary import summarise
 from tests.made_store import CLASSES, IMAGES, make
 
 
@@ -81,7 +86,44 @@ def test_a_cell_that_cannot_be_read_is_a_warning(tmp_path: Path) -> None:
     (cell / "result.json").write_text(json.dumps({"schema_version": 2}), encoding="utf-8")
     with pytest.warns(UserWarning, match="newer version"):
         frame = bench.load_results(store.root)
-    assert frame["seeds"].tolist() == [3]
+    assert frame["seeds"].tolist() == [3] and frame["seeds_missing"].tolist() == [1] and frame["status"].tolist() == ["1 damaged"]
+
+
+def edit(path: Path, block: str, key: str, value: object) -> None:
+    data = json.loads(path.read_text(encoding="utf-8"))
+    data[block][key] = value
+    path.write_text(json.dumps(data) + "\n", encoding="utf-8")
+
+
+def fewer(folder: Path, images: int) -> None:
+    """The sums of the first images alone, and a result that says so."""
+    sums = PerImage.read(folder / "per_image.npz")
+    arrays = {name: value[:images] for name, value in vars(sums).items() if name != "seconds"}
+    replace(sums, **arrays).write(folder / "per_image.npz")
+
+
+@pytest.mark.parametrize("harm", ["score", "images", "images of all files"])
+def test_a_cell_that_contradicts_itself_or_its_row_is_named_and_left_out(tmp_path: Path, harm: str) -> None:
+    """The rows that lost a seed say so, here and in a table for a paper."""
+    store = make(tmp_path, 8)
+    cell = sorted((store.root / "cells").iterdir())[0]
+    if harm == "score":
+        edit(cell / "result.json", "metrics", "miou", 0.8)
+    else:
+        fewer(cell, 3)
+    if harm == "images of all files":
+        summed = summarise(PerImage.read(cell / "per_image.npz"), tuple(f"class{c}" for c in range(CLASSES)), None)
+        edit(cell / "result.json", "data", "test_images", 3)
+        for name in ("miou", "boundary_iou"):
+            edit(cell / "result.json", "metrics", name, summed.metrics[name])
+        for name in ("iou", "boundary_iou", "accuracy"):
+            edit(cell / "result.json", "per_class", name, summed.per_class[name])
+    with pytest.warns(UserWarning, match=rf"{cell.name}.*bench rescore SUITE") as told:
+        frame = bench.load_results(store.root)
+    assert len(told) == 1 and sorted(frame["seeds"]) == [3, 4] and sorted(frame["seeds_missing"]) == [0, 1]
+    rows, _ = ranked(store, "many")
+    options = {"suite": "many", "metric": "miou", "convention": "fcn", "settings": []}
+    assert sheet(rows, store, "Many", Layout(), options).notes == ["Of 4 seeds 1 damaged; mean over the other 3."]
 
 
 def test_the_published_reports_hold_the_numbers_of_their_tables(repository: Path) -> None:

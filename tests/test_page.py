@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bench.layout import Layout, chosen_rows
-from bench.page import page
+from bench.page import page, roomy
 from bench.paper.sheet import sheet
 from bench.store import Store
 from tests.made_paper import HOSTILE, PLAIN, made
@@ -45,7 +45,7 @@ class Elements(HTMLParser):
 def rendered(folder: Path, names: dict[str, str], layout: Layout | None = None) -> str:
     path, store = made(folder, names, {**WON, "twin": "oom"}, title="A <b>bold</b> title & more", curves=CURVES)
     rows, layout = _rows(path, store), layout or Layout()
-    whole = sheet(rows, store, "A <b>bold</b> title & more", layout, OPTIONS)
+    whole = sheet(rows, store, "A <b>bold</b> title & more", roomy(rows, layout), OPTIONS)
     return page(whole, chosen_rows(rows, layout), "bench export made --format html", "1.0")
 
 

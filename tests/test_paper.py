@@ -16,10 +16,13 @@ from bench.errors import BenchError
 from bench.layout import Layout, chosen_rows
 from bench.leaderboard import Row, collect, rank
 from bench.marks import weigh
+from bench.paper.latex import latex
 from bench.paper.provenance import provenance
 from bench.paper.scan import Found, scan
+from bench.paper.sheet import sheet
 from bench.plan import survey
 from bench.store import Store, write_json
+from bench.stored import ranked
 from tests.made_paper import HOSTILE, PLAIN, made
 from tests.made_results import confusions, put, suite
 
@@ -93,9 +96,9 @@ def test_failed_cells_have_footnotes_and_no_number(bench: Call, tmp_path: Path) 
     poor = [cell for cell in _rows(tmp_path / "made.yaml", store)[1].cells if cell.seed == 1]
     (store.folder(poor[0].id) / "result.json").unlink()
     out = bench("export", "made.yaml", "--format", "latex")[1]
-    assert r"--\textsuperscript{b}" in out and r"\textsuperscript{b}\,Of 2 seeds 2 out of memory" in out
+    assert r"{--}\textsuperscript{b}" in out and r"\textsuperscript{b}\,Of 2 seeds 2 out of memory" in out
     assert r"\textsuperscript{a}\,Of 2 seeds 1 not run; mean over the other 1." in out
-    assert not re.search(r"twin-\w+/miou", out) and "status" not in out.lower().replace(r"\label", "")
+    assert not re.search(r"twin-\w+/miou\}\{\d", out) and "status" not in out.lower().replace(r"\label", "")
 
 
 def test_layout_options_say_what_a_table_shows(bench: Call, tmp_path: Path) -> None:
@@ -118,6 +121,8 @@ def test_layout_options_say_what_a_table_shows(bench: Call, tmp_path: Path) -> N
     ("arguments", "expected"),
     [
         (["--format", "latx"], "Did you mean 'latex'?"),
+        (["--format", "latex", "--rows", "ours,ours"], "--rows ours,ours: ours is given twice"),
+        (["--format", "csv", "--columns", ","], "--columns ',': names nothing"),
         (["--format", "latex", "--rows", "our"], "no row 'our'. Did you mean 'ours'?"),
         (["--format", "latex", "--columns", "model,mio"], "--columns mio: unknown. Did you mean 'miou'?"),
         (["--format", "latex", "--group-by", "seed"], "--group-by seed: unknown"),
@@ -174,12 +179,18 @@ def edited(paper: Path, change: Callable[[str], str]) -> int:
 def test_an_untouched_table_agrees(bench: Call, paper: Path) -> None:
     code, out, err = bench("verify-table", paper, "--suite", "made.yaml")
     keys = len(re.findall(KEY, paper.read_text()))
-    assert code == 0 and not out and f"{keys - 1} numbers agree, 0 findings" in err  # the provenance is no number
+    assert code == 0 and not out and f"{keys} numbers and names agree, 0 findings" in err
 
 
 REFORMATTED = {
     "spacing": lambda text: text.replace("\n  & ", "&   \t"),
-    "bold within": lambda text: re.sub(r"\}\{(\d+\.\d)\}", r"}{\\textbf{\1}}", text),
+    "slanted": lambda text: re.sub(r"\}\{(\d+\.\d)\}", r"}{\\textit{\1}}", text),
+    "heads and names of one's own": lambda text: re.sub(r"(\{)\w+/head/miou(\}\{)mIoU", r"\1-\2Quality", text).replace(
+        re.search(r"\w+/ours-\w+/model\}\{ours", text)[0], r"-}{\textsc{Ours}~\cite{us}"
+    ),
+    "a name in small capitals": lambda text: text.replace("/model}{ours}", r"/model}{\textsc{ours}}~\cite[p. 3]{us}"),
+    "a caption of one's own": lambda text: re.sub(r"\\caption\{.*", r"\\caption{\\benchnum{-}{All is well.} Of 7 models.}", text),
+    "more said in the caption": lambda text: text.replace("A made suite.", "Our best models. See the text."),
     "line breaks": lambda text: text.replace(r"\benchnum{", "\\benchnum\n  {"),
     "a decimal comma": lambda text: re.sub(r"\}\{(\d+)\.(\d)\}", r"}{\1{,}\2}", text),
     "fewer digits, in red": lambda text: re.sub(r"\}\{(\d+\.[0-46-9])\}", _rounded, text),
@@ -204,7 +215,7 @@ def test_reformatting_changes_nothing(bench: Call, paper: Path, change: Callable
 
 
 def _without(text: str, row: str) -> str:
-    start = text.index(r"\benchnum{" + re.search(rf"\w+/{row}-\w+/rank", text)[0])
+    start = text.index(r"\benchnum{" + re.search(rf"\w+/{row}-\w+/model", text)[0])
     return text[:start] + text[text.index(r"\\", start) + 3 :]
 
 
@@ -213,7 +224,7 @@ def test_tables_of_parts_are_checked_as_well(bench: Call, tmp_path: Path) -> Non
     assert bench("export", "made.yaml", "--format", "latex", "--by", "convention", "--out", "by.tex")[0] == 0
     text = (tmp_path / "by.tex").read_text()
     code, out, err = bench("verify-table", "by.tex", "--suite", "made.yaml")
-    assert code == 0 and f"{len(re.findall(KEY, text)) - 1} numbers agree" in err, out
+    assert code == 0 and f"{len(re.findall(KEY, text))} numbers and names agree" in err, out
     cell = re.search(r"\\benchnum\{[^}]*\}\{(\d+\.\d)\}", text)
     (tmp_path / "by.tex").write_text(text.replace(cell[0], cell[0].replace(cell[1], "0.1")))
     code, out, _ = bench("verify-table", "by.tex", "--suite", "made.yaml")
@@ -222,9 +233,11 @@ def test_tables_of_parts_are_checked_as_well(bench: Call, tmp_path: Path) -> Non
 
 def test_moved_columns_are_followed(bench: Call, paper: Path) -> None:
     def move(text: str) -> str:
-        head, body, tail = re.split(r"\\midrule\n|\\bottomrule", text)
-        rows = [row.split("&") for row in body.split(r"\\")[:-1]]
-        return head + "\\midrule\n" + "\\\\\n".join("&".join(reversed(row)) for row in rows) + "\\\\\n\\bottomrule" + tail
+        before, head, body, tail = re.split(r"\\toprule\n|\\midrule\n|\\bottomrule", text)
+        turned = [
+            "\\\\\n".join("&".join(reversed(row.split(" &"))) for row in each.split(r"\\")[:-1]) + "\\\\\n" for each in (head, body)
+        ]
+        return before + "\\toprule\n" + "\\midrule\n".join(turned) + "\\bottomrule" + tail
 
     edited(paper, move)
     assert bench("verify-table", paper, "--suite", "made.yaml")[0] == 0
@@ -339,3 +352,32 @@ def test_names_with_a_comma_are_left_whole(tmp_path: Path) -> None:
     assert split_names(["a, b", "twin,poor"], rows) == ("a, b", "twin", "poor")
     with pytest.raises(BenchError, match="no row 'a'"):
         chosen_rows(rows, Layout(rows=("a",)))
+
+
+def test_the_default_table_fits_the_text_of_an_article(repository: Path, tmp_path: Path) -> None:
+    """The published suites at 10 pt on the class's own paper: no box is wider than the text."""
+    if not shutil.which("pdflatex"):
+        pytest.skip("pdflatex is not installed (Debian: texlive-latex-base, texlive-latex-recommended)")
+    for suite_name in ("quickstart", "camvid_small"):
+        store = Store(repository / "reports" / suite_name / "store")
+        options = {"suite": suite_name, "metric": "miou", "convention": "fcn", "settings": []}
+        shown = sheet(ranked(store, suite_name)[0], store, suite_name, Layout(interval="pm"), options)
+        (tmp_path / f"{suite_name}.tex").write_text(latex(shown, "bench export", "0.1.0"), encoding="utf-8")
+    (tmp_path / "paper.tex").write_text(DOCUMENT % r"\input{quickstart}\input{camvid_small}")
+    line = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "paper.tex"]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=120)
+    assert done.returncode == 0 and "Output written" in done.stdout
+    assert not re.findall(r"Overfull \\hbox \((?:[1-9]|\d\d+)\.\d+pt", done.stdout), done.stdout[-1500:]
+
+
+def test_a_hash_is_that_of_the_rows_shown_however_they_are_named(tmp_path: Path) -> None:
+    path, store = made(tmp_path, PLAIN, WON)
+    rows, options = _rows(path, store), {"suite": "made", "metric": "miou", "convention": "fcn", "settings": []}
+
+    def hashed(*names: str) -> tuple[str, str]:
+        shown = sheet(rows, store, "Made", Layout(rows=names), options)
+        return shown.provenance, shown.tag
+
+    assert hashed() == hashed("ours", "twin", "poor") == hashed("model=ours", "twin", "poor")
+    assert hashed("twin", "poor") == hashed("model=twin", "model=poor")
+    assert len({hashed(), hashed("twin", "poor"), hashed("poor", "twin"), hashed("twin")}) == 4

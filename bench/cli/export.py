@@ -95,7 +95,7 @@ def export(
     found = ranked(opened, metric, convention)
     layout = Layout(
         split_names(rows, found),
-        tuple(name.strip() for each in columns for name in each.split(",") if name.strip()),
+        split_names(columns, [], "--columns"),
         group_by,
         percent is not False,
         _interval(interval or ("pm" if to == "latex" else "range")),
@@ -130,11 +130,11 @@ def _interval(name: str) -> Any:
 
 def _text(opened: Opened, rows: list[Row], to: str, by: str | None, layout: Layout, options: dict[str, Any]) -> str:
     if to in ("html", "latex"):
-        made = remade(opened, rows, layout, options)
         if to == "latex":
-            return latex(made, command(options, to, layout), __version__)
-        from bench.page import page  # figures need pandas and plotly
+            return latex(remade(opened, rows, layout, options), command(options, to, layout), __version__)
+        from bench.page import page, roomy  # figures need pandas and plotly
 
+        made = remade(opened, rows, roomy(rows, layout), options)
         return page(made, chosen_rows(rows, layout), command(options, to, layout), __version__)
     shown = chosen_rows(rows, layout)
     plain = broken_down(shown, by, to) if by else table(weigh(rows, shown, chosen_columns(shown, layout)).rows, layout)

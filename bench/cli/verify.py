@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bench import __version__
 from bench.cli.export import remade
 from bench.cli.options import DATA, STORE, DataOption, JsonOption, SetOption, SmokeOption, StoreOption, open_suite
 from bench.cli.printing import print_json, say
@@ -56,6 +57,9 @@ def verify_table(
     names = {str(header.options.get("suite")) for each in scans for header in each.headers}
     if names and opened.suite.name not in names:
         raise BenchError(f"the tables are of {', '.join(sorted(names))}, not of {opened.suite.name}. Give that suite with --suite.")
+    for file, header in ((each.name, header) for each in scans for header in each.headers):
+        if header.made_by != __version__:
+            say(f"{file}:{header.line}: exported by stridebench {header.made_by}, and checked by {__version__}")
     _print(report, as_json)
     raise typer.Exit(1 if report.findings else 0)
 
@@ -84,4 +88,4 @@ def _print(report: Report, as_json: bool) -> None:
     for each in report.findings:
         print(each)
     others = f"; {report.strangers} of other suites, not looked at" if report.strangers else ""
-    say(f"{report.agreed} numbers agree, {len(report.findings)} findings{others}")
+    say(f"{report.agreed} numbers and names agree, {len(report.findings)} findings{others}")

@@ -1,6 +1,7 @@
 """A suite's results as one HTML file that opens without a server and without a network."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from bench.errors import BenchError
-from bench.layout import LABELS
+from bench.layout import LABELS, Layout, chosen_columns, chosen_rows
 from bench.leaderboard import Row
 from bench.paper.figures import FIGURES, Drawing, drawings
 from bench.paper.latex import letter
@@ -24,6 +25,12 @@ _LEGENDS = {
     "tradeoff": "Up and to the right is better; a bubble's area is the number of parameters, the dotted line the Pareto front.",
     "boundary": "Mean over seeds, over the whole set.",
 }
+
+
+def roomy(rows: list[Row], layout: Layout) -> Layout:
+    """The layout with all columns of the leaderboard by name: a browser has room for them, and a paper has not."""
+    columns = chosen_columns(chosen_rows(rows, layout), layout)
+    return replace(layout, columns=tuple(name for name in columns if name != "status" or name in layout.columns))
 
 
 def page(sheet: Sheet, rows: list[Row], command: str, version: str) -> str:

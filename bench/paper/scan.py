@@ -1,4 +1,4 @@
-"""What a LaTeX file holds of exported tables: their headers, the numbers with a key, and those that lost it."""
+"""What a LaTeX file holds of exported tables: their headers, and the numbers and words with a key."""
 
 import json
 import re
@@ -7,28 +7,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.errors import BenchError
-from bench.paper.latex import HEADER, MACRO, OWN
+from bench.paper.latex import HEADER, OWN, seal
+from bench.paper.said import ARGUMENTS
+from bench.paper.sheet import VERSION
+from bench.paper.texcode import Code
 
 _HEADER = re.compile(rf"%+\s*{HEADER}\s*(?=\{{)")
-_KEYED = re.compile(rf"\\{MACRO}\s*(?=\{{)")
-_TABULAR = re.compile(r"\\(begin|end)\s*\{(?:tabular[*xy]?|longtable|tblr)\}")
-_ARGUMENTS = re.compile(
-    r"\\(?:cmidrule|cline)\s*(?:\([^)]*\))?\{[^}]*\}|\\multicolumn\s*\{[^}]*\}\s*\{[^}]*\}|\\multirow\s*(?:\[[^]]*\])?\{[^}]*\}\s*\{[^}]*\}"
-    r"|\\(?:rule|vspace|hspace|rowcolor|cellcolor|color|textcolor|setlength|label|ref|cite\w*)\*?(?:\[[^]]*\])?\{[^}]*\}|\[[^]\n]*\]"
-)
-_CELLS = re.compile(r"(?<!\\)&|\\\\(?:\[[^]]*\])?")
-_BRACE = re.compile(r"(?<!\\)[{}]")
-LONGEST = 2000
-"""Characters of an argument; a number and its dress are short, and a brace that is never closed must not cost a whole file."""
-_SPACE = re.compile(r"\s*")
-_BARE = re.compile(r"[\d\s.,±()%+/-]*\d[\d\s.,±()%+/-]*")
-_BLANK = "\0"
+_MADE_BY = re.compile(r"%+\s*stridebench ([^;\s]+);")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*|\.\d+")
+_OF_THE_TABLE = ("version", "tag", "provenance", "stridebench", "seal")
+"""Keys of a header that are no options."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A number that carries a key."""
+    """A number or word that carries a key."""
 
     line: int
     key: str
@@ -38,7 +31,7 @@ class Found:
     @property
     def readings(self) -> list[str]:
         """The number as plain decimals, in every way that its commas may be meant; none where there is no number."""
-        plain = re.sub(r"\\[A-Za-z]+\*?|[{}$\s]|\\[,;: ]", "", _ARGUMENTS.sub("", self.shown))
+        plain = re.sub(r"\\[A-Za-z]+\*?|[{}$\s]|\\[,;: ]", "", ARGUMENTS.sub("", self.shown))
         numbers = _NUMBER.findall(plain)
         if not numbers:
             return []
@@ -50,9 +43,16 @@ class Header:
     """What an exported table says of itself."""
 
     line: int
+    start: int
     tag: str
     provenance: str
     options: dict[str, Any]
+    made_by: str
+    """The version of stridebench."""
+    told: str
+    """The version in the comment for people, "" where that is gone."""
+    whole: bool
+    """Whether the comment is as it was exported."""
 
 
 @dataclass(frozen=True)
@@ -60,29 +60,20 @@ class Scan:
     """Everything found in one file."""
 
     name: str
+    code: Code
     headers: list[Header] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
-    keyless: list[tuple[int, str]] = field(default_factory=list)
-    """(Line, text) of numbers in an exported table that carry no key."""
+
+    def until(self, header: Header) -> int:
+        """Where a table's part of the file ends at the latest: at the next table's header."""
+        return min((each.start for each in self.headers if each.start > header.start), default=len(self.code.text))
 
 
 def scan(name: str, text: str) -> Scan:
     """Read a LaTeX file; raises BenchError for a header that cannot be read."""
-    code = _without_comments(text)
-    headers = list(_headers(name, text))
-    spans = list(_keyed(code))
-    found = [Found(_line(code, start), key, shown) for start, _, key, shown in spans if key != OWN]
-    bare, done = [], 0
-    for start, end, *_ in spans:
-        if start >= done:  # a number within a number is blanked with it
-            bare += [code[done:start], re.sub(r"[^\n]", _BLANK, code[start:end])]
-            done = end
-    return Scan(name, headers, found, list(_keyless("".join([*bare, code[done:]]), [each.line for each in headers])))
-
-
-def _without_comments(text: str) -> str:
-    """The same text with comments blanked, so that places stay what they are."""
-    return re.sub(r"(?<!\\)((?:\\\\)*)(%[^\n]*)", lambda match: match[1] + " " * len(match[2]), text)
+    code = Code(text)
+    found = [Found(code.line(each.start), each.key, each.shown) for each in code.macros() if each.key != OWN]
+    return Scan(name, code, list(_headers(name, text)), found)
 
 
 def _headers(name: str, text: str) -> Iterator[Header]:
@@ -94,55 +85,19 @@ def _headers(name: str, text: str) -> Iterator[Header]:
             if not each.lstrip().startswith("%"):
                 break
             joined += " " + each.lstrip().lstrip("%").strip()
-        line = _line(text, match.start())
+        line = text.count("\n", 0, match.start()) + 1
         try:
             data, _ = json.JSONDecoder().raw_decode(joined)
-            yield Header(line, str(data.pop("tag")), str(data.pop("provenance")), {k: v for k, v in data.items() if k != "version"})
-        except (ValueError, KeyError, AttributeError, RecursionError):
+            version, tag, provenance = int(data["version"]), str(data["tag"]), str(data["provenance"])
+            options = {key: value for key, value in data.items() if key not in _OF_THE_TABLE}
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
             raise BenchError(f"{name}:{line}: the comment `{HEADER}` cannot be read. Export the table again.") from None
-
-
-def _keyed(code: str) -> Iterator[tuple[int, int, str, str]]:
-    """(Start, end, key, shown) of every keyed number."""
-    for match in _KEYED.finditer(code):
-        key, middle = _argument(code, match.end())
-        shown, end = _argument(code, middle)
-        yield match.start(), end, key.strip(), shown
-
-
-def _argument(code: str, place: int) -> tuple[str, int]:
-    """The argument in braces that begins at a place, white space skipped, and where it ends; "" where there is none."""
-    start = _SPACE.match(code, place).end()  # type: ignore[union-attr]
-    if code[start : start + 1] != "{":
-        return "", place
-    depth = 0
-    for brace in _BRACE.finditer(code, start, start + LONGEST):
-        depth += 1 if brace[0] == "{" else -1
-        if depth == 0:
-            return code[start + 1 : brace.start()], brace.end()
-    return "", place
-
-
-def _keyless(code: str, headers: list[int]) -> Iterator[tuple[int, str]]:
-    """Numbers alone in a cell of the first tabular after each header."""
-    for header in headers:
-        begin, end = (
-            next((match for match in _TABULAR.finditer(code) if match[1] == kind and _line(code, match.start()) >= header), None)
-            for kind in ("begin", "end")
+        if version != VERSION:
+            raise BenchError(
+                f"{name}:{line}: the table was exported in format {version}, and this version reads {VERSION}. Export it again."
+            )
+        told = _MADE_BY.findall(text, max(0, match.start() - 2000), match.start())
+        made_by = str(data.get("stridebench"))
+        yield Header(
+            line, match.start(), tag, provenance, options, made_by, told[-1] if told else "", data.get("seal") == seal(data)
         )
-        if begin is None or end is None or end.start() < begin.end():
-            continue
-        _, start = _argument(code, begin.end())
-        start = max(start, code.find(r"\midrule", start, end.start()))  # heads may well be numbers
-        body = _ARGUMENTS.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), code[start : end.start()])
-        place = 0
-        for cell in [*_CELLS.split(body)]:
-            at = body.index(cell, place)
-            place = at + len(cell)
-            visible = re.sub(rf"\\[A-Za-z]+\*?|[{{}}$~{_BLANK}]", " ", cell)
-            if _BARE.fullmatch(visible):
-                yield _line(code, start + at + re.search(r"\d", cell).start()), " ".join(visible.split())  # type: ignore[union-attr]
-
-
-def _line(text: str, place: int) -> int:
-    return text.count("\n", 0, place) + 1

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.cell import digest
@@ -17,7 +17,7 @@ from bench.pieces import Number, Piece, pieces
 from bench.store import Store
 from bench.titles import title as column_title
 
-VERSION = 1
+VERSION = 2
 WHOLE = "all"
 """Stands for the row in the keys of a caption's numbers."""
 _CAUSES = {"oom": "out of memory", "error": "failed with an error", "input": "refused"}
@@ -75,10 +75,9 @@ def sheet(rows: list[Row], store: Store, title: str, layout: Layout, options: di
     ``title`` begins the caption; ``options`` are what the rows were made with: "suite", "metric", "convention" and "settings".
     """
     shown = chosen_rows(rows, layout)
-    # Why a cell has no result is said in a footnote.
-    columns = [name for name in chosen_columns(shown, layout) if name != "status" or name in layout.columns]
+    columns = [name for name in chosen_columns(shown, layout) if name in layout.columns or name not in _left_out(shown)]
     weighed = weigh(rows, shown, columns)
-    options = {**options, "layout": layout.to_json()}
+    options = {**options, "layout": _plain(rows, shown, layout).to_json()}
     why = [_why(row) for row in shown]
     notes = list(dict.fromkeys(text for text in why if text))
     lines = [
@@ -98,6 +97,22 @@ def sheet(rows: list[Row], store: Store, title: str, layout: Layout, options: di
         caption=[*sentences(weighed.rows, columns, layout), *legend(weighed), *told],
         provenance=provenance(rows, store, options),
     )
+
+
+def _left_out(rows: list[Row]) -> tuple[str, ...]:
+    """Columns that a page has no room for, unless they are asked for: footnotes, marks and caption say the same."""
+    alike = len({len(row.cells) for row in rows if not row.external}) <= 1
+    return ("status", "rank", "parameters", *(("seeds",) if alike else ()))
+
+
+def _plain(rows: list[Row], shown: list[Row], layout: Layout) -> Layout:
+    """The layout with the rows by their full names, or unnamed where they are all: tables alike then have the same options."""
+    full = {id(row): name for row, name in zip(rows, names(rows), strict=True)}
+    for named in ((), tuple(full[id(row)] for row in shown)):
+        same = replace(layout, rows=named)
+        if list(map(id, chosen_rows(rows, same))) == list(map(id, shown)):
+            return same
+    return layout
 
 
 def row_key(row: Row) -> str:
