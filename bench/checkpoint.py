@@ -1,7 +1,8 @@
 """Checkpoints that survive a kill: written beside and renamed, the last two kept, loaded without unpickling code."""
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import BenchError
+
+_TRUNK = re.compile(r"(^|\.)(trunk|encoder|backbone)\.|^conv\d_\d\.")
+"""How trunks are named: ours, those of segmentation-models-pytorch and of torchvision, and the layers of FCN's paper form."""
 
 LAST, PREVIOUS, FINAL = "last.pt", "previous.pt", "final.pt"
 
@@ -122,6 +126,16 @@ def inherit(path: Path, model: nn.Module) -> dict[str, list[str]]:
 def shared(theirs: Mapping[str, Tensor], mine: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """What of one state dict another can take over: tensors of the same name and shape."""
     return {name: value for name, value in theirs.items() if name in mine and mine[name].shape == value.shape}
+
+
+def astray(theirs: Iterable[str], mine: Iterable[str], taken: Container[str]) -> tuple[list[str], int]:
+    """The tensors of two models' trunks that one cannot take over from the other, and how many the trunks have in all.
+
+    A model whose state dict shows no trunk counts as a whole.
+    """
+    names = list(dict.fromkeys((*mine, *theirs)))
+    trunk = [name for name in names if _TRUNK.search(name)] or names
+    return [name for name in trunk if name not in taken], len(trunk)
 
 
 def finish(folder: Path) -> None:

@@ -236,9 +236,12 @@ def _inherit(store: Store, cell: Cell, model: nn.Module, report: Report) -> dict
         return {}
     folder = next(path.parent for path in (store.root / "cells").glob(f"{cell.start.train_id}-*/trained.json"))
     names = checkpoint.inherit(folder / checkpoint.FINAL, model)
-    if not names["taken"]:
+    taken, rest, left = names["taken"], names["initialised"], names["left"]
+    lost, count = checkpoint.astray([*taken, *left], [*taken, *rest], taken)
+    if lost:
         raise BenchError(
-            f"{cell.label} shares no parameter with {cell.start.label}, which it is to start from; leave init_from out"
+            f"{cell.label} has another trunk than {cell.start.label}, which it is to start from: {len(lost)} of {count} tensors "
+            f"differ in name or shape, {lost[0]} among them. Start from a model of the same trunk, or leave init_from out."
         )
     listed = [f"{len(names['taken'])} tensors from {cell.start.model_label}"]
     listed += [f"{kind}: {', '.join(names[kind])}" for kind in ("initialised", "left") if names[kind]]

@@ -29,6 +29,10 @@ BLOCKS: dict[str, type[BaseModel]] = {"train": TrainSpec, "eval": EvalSpec, "pro
 MODEL_SPECS: dict[str, type[BaseModel]] = {"fcn": FcnSpec, "unet": UnetSpec, "smp": SmpSpec, "torchvision": TorchvisionSpec}
 
 
+MOST_LISTED = 24
+"""Names that are listed in full although one of them is near to what was given."""
+
+
 def explain(error: ValidationError, document: Document, root: type[BaseModel]) -> str:
     """One line a mistake in a file that ``root`` describes, each beginning ``file:line:``."""
     found: dict[KeyPath, list[dict[str, Any]]] = {}
@@ -78,6 +82,8 @@ def describe(path: KeyPath, items: list[dict[str, Any]], data: Any, root: type[B
     wanted = " or ".join(dict.fromkeys(_plain(each["msg"]) for each in items))
     names = re.findall(r"'([^']+)'", " ".join(str(each.get("ctx", {}).get("expected", "")) for each in items))
     hint = nearest(item["input"], names) if isinstance(item["input"], str) else ""
+    if len(names) > MOST_LISTED and hint:
+        return f"{name}: given {_short(item['input'])}, which is none of the {len(names)} there are.{hint}"
     return f"{name}: given {_short(item['input'])}, expected {wanted}.{hint}"
 
 

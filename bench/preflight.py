@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from bench.cell import Cell
-from bench.checkpoint import shared
+from bench.checkpoint import astray, shared
 from bench.data import entry_of
 from bench.errors import BenchError
 from bench.models import build_model
@@ -54,11 +54,29 @@ def _problems(cell: Cell, built: dict[tuple[str, int], nn.Module]) -> Iterator[s
     yield from _too_large(model, cell.recipe)
     if cell.recipe.on_oom == "accumulate":
         refuse_batch_statistics(model)
-    if cell.start is not None and not shared(_on_shapes(cell.start, built).state_dict(), model.state_dict()):
-        yield f"init_from: shares no parameter with {cell.start.model_label}, which it is to start from; leave init_from out"
+    if cell.start is not None:
+        yield from _of_another_trunk(cell, cell.start, _on_shapes(cell.start, built), model)
     if cell.recipe.batch == 1:  # where batch normalisation may find a single value
         margin = int(getattr(model, "margin", 0))
         model.train()(torch.empty(1, 3, *(_crop(cell) or (256 + 2 * margin,) * 2), device="meta"))
+
+
+def _of_another_trunk(cell: Cell, start: Cell, first: nn.Module, model: nn.Module) -> Iterator[str]:
+    """A start whose trunk is not, by every tensor's name and shape, that of the model which is to take it over."""
+    theirs, mine = first.state_dict(), model.state_dict()
+    lost, count = astray(theirs, mine, shared(theirs, mine))
+    if lost:
+        yield (
+            f"init_from: {count - len(lost)} of the {count} tensors in its trunk ({_told(cell)}) and that of {start.model_label} "
+            f"({_told(start)}) agree in name and shape, and all must; {lost[0]} does not. Start from a model of the same trunk, or "
+            "leave init_from out"
+        )
+
+
+def _told(cell: Cell) -> str:
+    """A model in words: its family and what its suite says of it."""
+    said = cell.model.model_dump(mode="json", exclude_defaults=True, exclude={"name", "init_from"})
+    return ", ".join([cell.model.name, *(f"{field} {value}" for field, value in said.items())])
 
 
 def _on_shapes(cell: Cell, built: dict[tuple[str, int], nn.Module]) -> nn.Module:

@@ -1,5 +1,6 @@
 """`bench inspect` and `bench heatmap`: what they print, draw and refuse; effective fields against convolving by hand."""
 
+import io
 import json
 import re
 import resource
@@ -11,17 +12,20 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+from torchvision import models as tv
 from typer.testing import CliRunner
 
 from bench.cli.app import app
 from bench.cli.inspect_text import summary_lines
 from bench.errors import BenchError
-from bench.models import build_model
-from bench.models.classifiers import build_classifier
+from bench.models import build_model, heat
+from bench.models.classifiers import build_classifier, preprocessing
+from bench.models.convolutionalize import convolutionalize
 from bench.models.drawing import spread
 from bench.models.effective import LEVEL, effective_field
-from bench.models.heat import heat_map
+from bench.models.heat import draw, heat_map
 from bench.models.inspection import inspect_model
+from bench.models.walk import walk
 from bench.specs import UnetSpec
 
 
@@ -243,6 +247,52 @@ def test_the_command_draws_it(weights, photograph, tmp_path):
         assert picture.width >= 640 and picture.height > 480
         bright, dark = picture.getpixel((420, 300)), picture.getpixel((200, 150))
     assert sum(bright) > sum(dark)
+
+
+def test_a_large_image_is_told_before_it_is_begun_and_drawn_small(weights, tmp_path):
+    pixels, told = np.zeros((300, 5000, 3), np.uint8), list[str]()
+    pixels[:, 2000:2400] = 255
+    found = heat_map("squeezenet1_1", pixels, 7, weights, told.append)
+    assert not told, "30 times the canonical size is nothing to speak of"
+    with Image.open(io.BytesIO(draw(found, pixels, "m", "c"))) as picture:
+        sheet = np.asarray(picture.convert("RGB")).astype(int)
+    assert sheet.shape[1] == 2048
+    # 300x5000 comes to 123x2048, and the white bar with it.
+    row = sheet[:123].sum((0, 2))
+    assert abs(np.flatnonzero(row > (row.max() + np.median(row)) / 2).mean() - 2200 * 2048 / 5000) < 3
+
+
+def test_what_a_large_image_costs_is_told_in_numbers(monkeypatch):
+    told: list[str] = []
+    form = convolutionalize(build_classifier("squeezenet1_1", meta=True))
+    heat.tell_cost(form, walk(form, 2240, 2240), "squeezenet1_1", (2240, 2240), told.append)
+    # 10 x 10 canonical images, and a little more as padding is nothing and a border is shared; 64 channels at half size, twice.
+    (text,) = told
+    times = int(re.search(r"([\d,]+) times those of one 224x224 px image", text)[1])
+    assert 95 <= times <= 115 and f"about {4 * (3 * 2240**2 + 2 * 64 * 1119**2) / 2**30:.1f} GiB" in text
+    monkeypatch.setattr(heat, "host_bytes", lambda: 2**29)
+    with pytest.raises(BenchError, match=r"takes 1 GiB for an image of 2240x2240 px.*Choose a smaller --side"):
+        heat.tell_cost(form, walk(form, 2240, 2240), "squeezenet1_1", (2240, 2240), told.append)
+
+
+def test_inception_is_given_images_as_its_weights_want_them(tmp_path):
+    """With torchvision's weights its network reads ImageNet-normalised images; without, random ones are of no range."""
+    torch.manual_seed(0)
+    theirs = tv.googlenet(init_weights=False, transform_input=True)
+    for part in theirs.modules():  # statistics that keep the signal alive to the end
+        part.momentum = 1.0
+    pixels = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)
+    facts = preprocessing("googlenet")
+    image = torch.from_numpy(pixels).permute(2, 0, 1) / 255
+    image = (image - torch.tensor(facts["mean"])[:, None, None]) / torch.tensor(facts["std"])[:, None, None]
+    with torch.no_grad():
+        theirs(torch.stack((image, torch.randn_like(image))))
+        torch.save(theirs.eval().state_dict(), tmp_path / "w.pth")
+        expected = theirs(image[None]).softmax(1)[0, 7].item()
+        theirs.transform_input = False
+        other = theirs(image[None]).softmax(1)[0, 7].item()
+    found = heat_map("googlenet", pixels, 7, tmp_path / "w.pth").values
+    assert found.shape == (1, 1) and found.item() == pytest.approx(expected, rel=1e-4) and abs(other / expected - 1) > 1e-3
 
 
 @pytest.mark.parametrize(

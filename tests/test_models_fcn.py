@@ -7,13 +7,18 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torchvision.ops import SqueezeExcitation
 
+from bench.errors import BenchError
+from bench.geometry import Layer
 from bench.models import build_model
 from bench.models.fcn import Decoder, Head
+from bench.models.grids import Tap, frame
 from bench.models.trace import count_parameters
-from bench.models.trunks import Tap, build_trunk
+from bench.models.trunks import build_trunk
 from bench.models.upsample import Upsample, bilinear_kernel
 from bench.specs import FcnSpec
+from tests.conftest import exhaustive
 
 SIZES = [(97, 131), (1, 1), (33, 64)]
 
@@ -129,14 +134,94 @@ def test_scores_over_a_trunk_from_nothing_pass_gradients_on_at_once():
     [*product(["small", "resnet18"], [32, 16, 8]), ("small", 4), ("small", 2), ("googlenet", 2)],
 )
 def test_an_output_pixel_looks_around_itself(backbone, stride):
-    """With every weight alike, the middle of what a pixel sees is the pixel itself: all grids are where they are said to be."""
+    looks_around_itself(backbone, stride, width=1024)
+
+
+@pytest.mark.parametrize(("backbone", "stride"), [("alexnet", 32), ("alexnet", 4), ("inception_v3", 2)])
+def test_so_it_does_over_a_trunk_that_loses_size(backbone, stride):
+    looks_around_itself(backbone, stride, width=1600, every=15)
+
+
+@pytest.mark.slow
+@exhaustive
+@pytest.mark.parametrize("backbone", [*FcnSpec.model_fields["backbone"].annotation.__args__])
+def test_so_it_does_over_every_trunk(backbone):
+    looks_around_itself(backbone, 8, width=4096, every=15)
+
+
+def looks_around_itself(backbone, stride, width, every=7):
+    """With every weight alike, the middle of what a pixel sees is the pixel itself: all grids are where they are said to be.
+
+    Exactly, without rounding: grids lie on whole and half pixels, and interpolation keeps the middle of what it weighs.
+    """
     model = positive(fcn(2, backbone=backbone, stride=stride, head_width=4, upsampling="fixed"))
-    images = torch.ones(1, 3, 32, 1024, dtype=torch.float64, requires_grad=True)
-    logits = model(images)
-    for pixel in range(512, 544, 7):
+    images = torch.ones(1, 3, 32, width, dtype=torch.float64, requires_grad=True)
+    with pytest.MonkeyPatch.context() as patch:
+        # Of equals a maximum passes its gradient to one.
+        patch.setattr(F, "max_pool2d", F.avg_pool2d)
+        logits = model(images)
+    for pixel in range(width // 2, width // 2 + 32, every):
         weights = torch.autograd.grad(logits[0, 0, 16, pixel], images, retain_graph=True)[0].sum((0, 1, 2))
-        middle = (weights * torch.arange(1024)).sum() / weights.sum()
+        middle = (weights * torch.arange(width)).sum() / weights.sum()
         assert middle.item() == pytest.approx(pixel, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "stride"), [("alexnet", 4), ("inception_v3", 2), ("efficientnet_b0", 2), ("squeezenet1_1", 2)]
+)
+def test_other_trunks_follow_shifts_by_their_coarsest_stride(backbone, stride):
+    model = perturb(local(fcn(2, backbone=backbone, stride=stride, head_width=4))).eval().double()
+    for part in model.modules():  # signals neither die nor explode on their way
+        if isinstance(part, nn.BatchNorm2d):
+            part.momentum = 1.0
+    images = torch.randn(1, 3, 32, 1600, dtype=torch.float64)
+    with torch.no_grad():
+        model.train()(images)
+        model.eval()
+        logits, shifted = model(images), model(images.roll(model.coarsest, 3))
+    there, moved = logits[..., 768 - model.coarsest : 832 - model.coarsest], shifted[..., 768:832]
+    assert there.std() > 1e-3 and not torch.allclose(logits[..., 768:832], moved)
+    torch.testing.assert_close(moved, there)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "before_px", "after_px", "centres_px"),
+    [
+        # By hand, from strides and kernels: 11/4 with 2 px of padding and three 3/2 after it, fc6 of 6 between two units.
+        ("alexnet", 8, 23, [3, 7, 7, 7]),
+        ("inception_v3", 22, 21, [1, 3, 7, 15, 15]),
+        ("squeezenet1_1", 1, 0, [0, 2, 6, 14]),
+        ("vgg11", 0, 0, [0.5, 1.5, 3.5, 7.5, 15.5]),
+    ],
+)
+def test_a_trunk_that_loses_size_is_given_what_it_takes(backbone, before_px, after_px, centres_px):
+    trunk, _ = build_trunk(FcnSpec(name="fcn", backbone=backbone))
+    head = trunk.taps[-1].then(Layer(trunk.head_kernel, padding=trunk.head_kernel // 2), 4)
+    framed, taps = frame([*trunk.taps[:-1], head], trunk.taps[-1].kernel)
+    assert (framed.before_px, framed.after_px) == (before_px, after_px)
+    assert [tap.centre_px for tap in taps] == centres_px
+
+
+@pytest.mark.parametrize(
+    ("backbone", "stride", "message"),
+    [
+        ("alexnet", 2, "given 2, but alexnet has no grid at that stride to score; choose 4, 8, 16 or 32"),
+        ("squeezenet1_0", 32, "choose 2, 4, 8 or 16"),
+        ("convnext_tiny", 2, "choose 4, 8, 16 or 32"),
+    ],
+)
+def test_a_stride_that_the_trunk_has_not_is_told(backbone, stride, message):
+    with torch.device("meta"), pytest.raises(BenchError, match=message):
+        fcn(backbone=backbone, stride=stride)
+    with torch.device("meta"), pytest.raises(BenchError, match="no skip to scale"):
+        fcn(backbone="squeezenet1_0", stride=16, skips="scaled")
+
+
+def test_parameters_over_alexnet():
+    # torchvision's AlexNet has 61,100,840, of which 4,097,000 are for its 1,000 classes; table 1 of the paper says 57 M.
+    with torch.device("meta"):
+        model = fcn(21, backbone="alexnet", stride=32)
+    assert count_parameters(model) == 61_100_840 - 4_097_000 + 21 * 4_097 == 57_089_877
 
 
 @pytest.mark.parametrize("stride", [32, 16, 8, 4, 2])
@@ -209,6 +294,13 @@ PYRAMIDS = {
     "mobilenet_v2": [(2, 16, 0), (4, 24, 0), (8, 32, 0), (16, 96, 0), (32, 1280, 0)],
     "googlenet": [(2, 64, 0), (4, 192, 2), (8, 480, 6), (16, 832, 14), (32, 1024, 22)],
     "densenet121": [(2, 64, 0), (4, 256, 0), (8, 512, 2), (16, 1024, 6), (32, 1024, 14)],
+    # A first window of 11 px begins 2 px before the image; pools of 3 without padding shift by one unit.
+    "alexnet": [(4, 64, 3), (8, 64, 7), (16, 192, 15), (32, 256, 31)],
+    # Two unpadded 3x3 at stride 2 and one at stride 4; pools and the strided ends of Mixed_6a and 7a shift by one unit each.
+    "inception_v3": [(2, 64, 3), (4, 192, 9), (8, 288, 13), (16, 768, 21), (32, 2048, 37)],
+    "efficientnet_b0": [(2, 16, 0), (4, 24, 0), (8, 40, 0), (16, 112, 0), (32, 1280, 0)],
+    "regnet_y_400mf": [(2, 32, 0), (4, 48, 0), (8, 104, 0), (16, 208, 0), (32, 440, 0)],
+    "convnext_tiny": [(4, 96, 1.5), (8, 192, 3.5), (16, 384, 7.5), (32, 768, 15.5)],
 }
 
 
@@ -224,12 +316,13 @@ def test_a_constant_image_gives_constant_logits_away_from_borders():
     torch.testing.assert_close(middle, middle[:, :1].expand_as(middle))
 
 
-def test_a_head_starts_as_the_dense_layers_it_is_given():
-    dense = [nn.Linear(8 * 7 * 7, 16), nn.Linear(16, 16)]
-    head = Head(8, 16, 7, 0.5).eval()
+@pytest.mark.parametrize("side", [7, 6])
+def test_a_head_starts_as_the_dense_layers_it_is_given(side):
+    dense = [nn.Linear(8 * side**2, 16), nn.Linear(16, 16)]
+    head = Head(8, 16, side, 0.5).eval()
     head.adopt(dense)
     features = torch.randn(2, 8, 9, 11)
-    expected = F.relu(dense[1](F.relu(dense[0](features[:, :, 1:8, 2:9].flatten(1)))))
+    expected = F.relu(dense[1](F.relu(dense[0](features[:, :, 1 : 1 + side, 2 : 2 + side].flatten(1)))))
     torch.testing.assert_close(head(features)[:, :, 4, 5], expected)
 
 
@@ -241,13 +334,28 @@ def test_memory_formats_agree():
     torch.testing.assert_close(other(images.to(memory_format=torch.channels_last)), expected, rtol=1e-4, atol=1e-4)
 
 
-def positive(model: nn.Module) -> nn.Module:
-    """The same graph, made linear with positive weights, so that no path cancels another and no unit is silent."""
-    model = copy.deepcopy(model).double().eval()
+def local(model: nn.Module) -> nn.Module:
+    """The same network without what looks at the whole of an image."""
+    return swapped(model, lambda part: nn.Identity() if isinstance(part, SqueezeExcitation) else None)
+
+
+def swapped(model: nn.Module, other) -> nn.Module:
     for parent in list(model.modules()):
         for name, child in parent.named_children():
-            if isinstance(child, nn.MaxPool2d):
-                setattr(parent, name, nn.AvgPool2d(child.kernel_size, child.stride, child.padding, child.ceil_mode))
+            if (new := other(child)) is not None:
+                setattr(parent, name, new)
+    return model
+
+
+def positive(model: nn.Module) -> nn.Module:
+    """The same graph, made linear with positive weights, so that no path cancels another and no unit is silent."""
+
+    def linear(part: nn.Module):
+        if isinstance(part, nn.MaxPool2d):
+            return nn.AvgPool2d(part.kernel_size, part.stride, part.padding, part.ceil_mode)
+        return nn.Identity() if isinstance(part, (SqueezeExcitation, nn.SiLU, nn.Hardswish, nn.GELU, nn.LayerNorm)) else None
+
+    model = swapped(copy.deepcopy(model).double().eval(), linear)
     for parameter in model.parameters():
         nn.init.constant_(parameter, 1 / parameter[0].numel())
     return model

@@ -6,11 +6,18 @@ from torch import nn
 
 from bench.errors import BenchError
 from bench.models import build_model
+from bench.models.classifiers import classifier_names, preprocessing
 from bench.models.fcn_paper import PaperFcn
+from bench.models.trunks import build_trunk
 from bench.specs import FcnSpec, UnetSpec
+from tests.conftest import exhaustive
 from tests.test_models_trace import by_autograd, by_reach
 
 BACKBONES = [each for each in FcnSpec.model_fields["backbone"].annotation.__args__ if each != "small"]
+QUICK = [
+    *("alexnet", "vgg16", "googlenet", "inception_v3", "resnet18", "resnext50_32x4d", "mobilenet_v2", "mobilenet_v3_small"),
+    *("densenet121", "efficientnet_b0", "squeezenet1_0", "shufflenet_v2_x1_0", "mnasnet1_0", "regnet_y_400mf", "convnext_tiny"),
+]
 PAPER = {"widths": (2, 2, 3, 3, 4), "head_width": 4}
 
 
@@ -82,14 +89,53 @@ def test_every_rung_has_the_field_that_autograd_says(name):
     assert by_reach(model, *size, axis=1, every=13) == by_autograd(model, *size, axis=1, every=13)
 
 
-@pytest.mark.parametrize("backbone", BACKBONES)
-def test_every_backbone_carries_skips_down_to_stride_2(backbone):
+def carries_skips_down_to_its_finest_stride(backbone: str) -> None:
     """On the meta device, where shapes and the graph are all there is; the pyramids by hand are in `test_models_fcn`."""
-    model = build_model(FcnSpec(name="fcn", backbone=backbone, stride=2, head_width=8, dropout=0), 3).to("meta")
-    logits = model.train()(torch.empty(2, 3, 33, 65, device="meta"))
-    assert logits.shape == (2, 3, 33, 65) and sorted(map(int, model.decoder.scores)) == [2, 4, 8, 16, 32]
-    logits.square().mean().backward()
+    with torch.device("meta"):
+        strides = [tap.stride for tap in build_trunk(FcnSpec(name="fcn", backbone=backbone))[0].taps]
+        model = build_model(FcnSpec(name="fcn", backbone=backbone, stride=strides[0], head_width=8, dropout=0), 3)
+    assert strides == [each for each in (2, 4, 8, 16, 32) if strides[0] <= each <= strides[-1]] and len(strides) >= 4
+    for height, width in [(33, 65), (1, 1)]:
+        logits = model.eval()(torch.empty(2, 3, height, width, device="meta"))
+        assert logits.shape == (2, 3, height, width) and sorted(map(int, model.decoder.scores)) == strides
+    model.train()(torch.empty(2, 3, 33, 65, device="meta")).square().mean().backward()
     assert [key for key, each in model.named_parameters() if each.grad is None] == []
+
+
+@pytest.mark.parametrize("backbone", QUICK)
+def test_one_backbone_a_family_carries_skips_down_to_its_finest_stride(backbone):
+    carries_skips_down_to_its_finest_stride(backbone)
+
+
+@pytest.mark.slow
+@exhaustive
+@pytest.mark.parametrize("backbone", [each for each in BACKBONES if each not in QUICK])
+def test_every_backbone_carries_skips_down_to_its_finest_stride(backbone):
+    carries_skips_down_to_its_finest_stride(backbone)
+
+
+def test_every_classifier_is_a_backbone_but_for_those_that_attend():
+    attending = ("vit_", "swin_", "maxvit_")
+    assert sorted(BACKBONES) == [name for name in classifier_names() if not name.startswith(attending)]
+
+
+@pytest.mark.parametrize("backbone", ["alexnet", "inception_v3", "efficientnet_b0"])
+def test_a_trunk_that_loses_or_gates_learns_everywhere(backbone):
+    torch.manual_seed(3)
+    model = build_model(FcnSpec(name="fcn", backbone=backbone, stride=8, head_width=8, dropout=0), 3).train()
+    model(torch.randn(2, 3, 65, 96)).square().mean().backward()
+    assert [key for key, each in model.named_parameters() if each.grad is None or not each.grad.any()] == []
+
+
+def test_every_backbone_with_weights_wants_images_as_they_are_prepared():
+    for backbone in BACKBONES:
+        facts = preprocessing(backbone)
+        if (facts["mean"], facts["std"]) != ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]) or backbone in (
+            "googlenet",
+            "inception_v3",
+        ):
+            with pytest.raises(ValueError, match="has no ImageNet weights here"):
+                FcnSpec(name="fcn", backbone=backbone, weights="imagenet")
 
 
 @pytest.mark.parametrize("name", [name for name in LADDER if not name.endswith("batch") and not name.startswith("paper")])

@@ -1,5 +1,6 @@
 """ImageNet weights: found, missing, damaged, or another network's. No test reaches a network."""
 
+import re
 from urllib.error import URLError
 
 import pytest
@@ -64,6 +65,33 @@ def test_a_vgg_head_starts_as_the_classifier(backbone):
     assert model.head.fc7.weight[8, 9, 0, 0] == state["classifier.3.weight"][0, 0]
     assert model.head.fc7.bias[3] == state["classifier.3.bias"][0]
     assert model.trunk.stages[0][0].weight[0, 0, 0, 0] == state["features.0.weight"][0, 0, 0, 0]
+
+
+def test_alexnets_head_starts_as_the_classifier():
+    state = vgg_state("alexnet")
+    put("alexnet", state)
+    model = build_model(spec("alexnet"), 3)
+    assert model.head.fc6.weight.shape == (4096, 256, 6, 6)
+    assert model.head.fc6.weight[5, 6, 3, 2] == state["classifier.1.weight"][0, 0]
+    assert model.head.fc7.bias[3] == state["classifier.4.bias"][0]
+    assert model.trunk.stages[3][0].weight[0, 0, 0, 0] == state["features.6.weight"][0, 0, 0, 0]
+
+
+def test_a_densenet_is_read_by_the_names_of_its_file(monkeypatch):
+    """torchvision's own file has keys that no module can have any more; its own reader is the truth."""
+    classifier = tv.densenet121().eval()
+    state = {name: each for name, each in classifier.state_dict().items() if "num_batches" not in name}
+    old = {re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", name): each for name, each in state.items()}
+    assert "features.denseblock1.denselayer1.norm.1.weight" in old
+    put("densenet121", old)
+    monkeypatch.setattr(tv.DenseNet121_Weights, "get_state_dict", lambda *_, **__: dict(old))
+    theirs = tv.densenet121(weights="DEFAULT").state_dict()
+    trunk = build_model(spec("densenet121", head_width=4), 3).trunk.stages.state_dict()
+    # A stage is a piece of the chain `features`, so parameters come in its order.
+    assert all(
+        torch.equal(*pair)
+        for pair in zip(trunk.values(), [theirs[name] for name in theirs if "classifier" not in name], strict=True)
+    )
 
 
 def test_another_head_width_starts_afresh():

@@ -24,17 +24,17 @@ models:
   valid: {name: unet, width: 1, depth: 1, padding: valid}
   wide: {name: fcn, backbone: small, width: 32768}
   paper: {name: fcn, form: paper, stride: 32}
-  other: {name: fcn, backbone: small, width: 2, stride: 32, init_from: paper}
-  finer: {name: fcn, backbone: small, width: 2, stride: 16, init_from: coarse}
+  learned: {name: fcn, form: paper, stride: 16, upsampling: learned}
+  large: {name: fcn, backbone: resnet34, stride: 32, head_width: 4}
   coarse: {name: fcn, backbone: small, width: 2, stride: 32}
   encoder: {name: smp, arch: unet, encoder: resnet81}
 matrix: {dataset: [small], model: [net]}
 """
 
 
-def cells(folder: Path, *settings: str) -> list[Cell]:
+def cells(folder: Path, *settings: str, text: str = SUITE) -> list[Cell]:
     path = folder / "x.yaml"
-    path.write_text(SUITE, encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     return expand(load_suite(path, list(settings)))
 
 
@@ -75,11 +75,27 @@ def test_a_width_beyond_all_memory_is_told_and_allocates_nothing(tmp_path: Path)
     assert not survey(cells(tmp_path))[0] and memory_bytes() > 2**28
 
 
-def test_a_start_that_shares_nothing_is_told_and_one_that_shares_is_not(tmp_path: Path) -> None:
-    assert [
-        (label, "init_from: shares no parameter with paper" in text)
-        for label, text in survey(cells(tmp_path, "matrix.model=[other, finer]"))[0]
-    ] == [("other", True)]
+@pytest.mark.parametrize(
+    ("start", "model", "agreeing"),
+    [
+        ("paper", "{name: fcn, backbone: small, width: 2, stride: 32}", "0 of the "),
+        ("coarse", "{name: fcn, backbone: small, width: 3, stride: 16}", "10 of the 60 "),
+        ("trunk", "{name: fcn, backbone: resnet34, stride: 32}", "120 of the 216 "),
+        ("large", "{name: fcn, backbone: resnet18, stride: 32}", "120 of the 216 "),
+        ("trunk", "{name: fcn, backbone: resnet50, stride: 16}", " of the "),
+        ("net", "{name: unet, width: 2, depth: 3}", " of the "),
+        ("coarse", "{name: fcn, backbone: small, width: 2, stride: 8, head_width: 5}", ""),
+        ("net", "{name: unet, width: 2, depth: 2, stride: 2}", ""),
+        ("paper", "{name: fcn, form: paper, stride: 16}", ""),
+        ("learned", "{name: fcn, form: paper, stride: 8}", ""),
+    ],
+)
+def test_a_start_is_told_unless_its_trunk_is_the_same(tmp_path: Path, start: str, model: str, agreeing: str) -> None:
+    late = f"  late: {model.removesuffix('}')}, init_from: {start}}}\nmatrix:"
+    found = survey(cells(tmp_path, "matrix.model=[late]", text=SUITE.replace("matrix:", late)))[0]
+    assert [label for label, _ in found] == (["late"] if agreeing else [])
+    for _, text in found:
+        assert text.startswith("init_from: ") and agreeing in text and "Start from a model of the same trunk" in text
 
 
 def test_what_a_library_does_not_have_is_told(tmp_path: Path) -> None:

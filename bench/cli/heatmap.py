@@ -18,7 +18,9 @@ def heatmap(
     class_: Annotated[
         str, typer.Option("--class", help="An ImageNet class: its name or its number.", metavar="NAME", show_default=False)
     ],
-    out: Annotated[Path | None, typer.Option("--out", help="Unset: IMAGE.heatmap.png, here.", metavar="PNG")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Unset: IMAGE.heatmap.png, here; at most 2048 px a side.", metavar="PNG")
+    ] = None,
     weights: Annotated[
         Path | None, typer.Option("--weights", help="A state dict. Unset: torchvision's own.", metavar="FILE")
     ] = None,
@@ -45,7 +47,7 @@ def heatmap(
         )
     from bench.models.heat import draw, heat_map
 
-    found = heat_map(model, pixels, index, weights)
+    found = heat_map(model, pixels, index, weights, say)
     write_whole(place, draw(found, pixels, model, class_names(model)[index]))
     result: dict[str, Any] = {
         "model": model,

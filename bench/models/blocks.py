@@ -56,10 +56,13 @@ def he_normal(module: nn.Module) -> None:
             nn.init.zeros_(part.bias)
 
 
-def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
-    """Grow (B, C, H, W) at the bottom and the right with zeros, so that H and W are multiples; the grid's origin stays put."""
-    bottom, right = (-side % multiple for side in images.shape[-2:])
-    return F.pad(images, (0, right, 0, bottom)) if bottom or right else images
+def pad_to_multiple(images: Tensor, multiple: int, before: int = 0, after: int = 0) -> Tensor:
+    """Grow (B, C, H, W) at the bottom and the right with zeros, so that H and W are multiples; the grid's origin stays put.
+
+    Then add rows and columns of zeros ``before`` and ``after``.
+    """
+    bottom, right = (-side % multiple + after for side in images.shape[-2:])
+    return F.pad(images, (before, right, before, bottom)) if bottom or right or before else images
 
 
 def mirrored(images: Tensor, top: int, bottom: int, left: int, right: int) -> Tensor:

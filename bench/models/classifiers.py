@@ -30,8 +30,12 @@ def build_classifier(name: str, *, meta: bool = False) -> nn.Module:
     published(name)
     # These two ask for seconds of drawing from a truncated normal, or warn, unless they are told.
     options = {"init_weights": False} if name in ("inception_v3", "googlenet") else {}
-    with torch.device("meta" if meta else "cpu"):
-        model: nn.Module = tv.get_model(name, weights=None, **options)
+    try:
+        with torch.device("meta" if meta else "cpu"):
+            model: nn.Module = tv.get_model(name, weights=None, **options)
+    except NotImplementedError:  # RegNet works its widths out with tensors
+        with torch.device("cpu"):
+            model = tv.get_model(name, weights=None, **options).to("meta")
     return model
 
 

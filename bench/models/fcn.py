@@ -1,46 +1,65 @@
 """Fully convolutional networks: Long, Shelhamer, Darrell, CVPR 2015, arXiv 1411.4038; PAMI 2017, arXiv 1605.06211.
 
-The modern form: every convolution keeps its size, so nothing is padded by 100 pixels and cropped again, and what is left of
-the paper's crop offsets is where each grid's first unit lies. `bench.models.fcn_paper` has the form of the paper.
+The modern form: where every convolution keeps its size nothing is padded by 100 pixels and cropped again, and what is left of the
+paper's crop offsets is where each grid's first unit lies. A trunk that loses size is given as much more as that takes and no more
+(`bench.models.grids`). `bench.models.fcn_paper` has the form of the paper.
 """
 
 from itertools import pairwise
 
 from torch import Tensor, nn
 
+from bench.errors import BenchError
+from bench.geometry import Layer
 from bench.models.blocks import he_normal, one_value_told, pad_to_multiple
 from bench.models.fcn_paper import PaperFcn, build_paper
-from bench.models.trunks import Tap, Trunk, build_trunk
+from bench.models.grids import Frame, Tap, frame
+from bench.models.trunks import Trunk, build_trunk
 from bench.models.upsample import Upsample
 from bench.specs import FcnSpec
 
 
 def build(spec: FcnSpec, num_classes: int) -> "Fcn | PaperFcn":
-    """FCN-32s down to -2s by ``spec.stride``; raises BenchError for ImageNet weights that cannot be had."""
+    """FCN-32s down to -2s by ``spec.stride``; raises BenchError for a stride at which the trunk has no grid.
+
+    And for ImageNet weights that cannot be had.
+    """
     if spec.form == "paper":
         return build_paper(spec, num_classes)
     trunk, dense = build_trunk(spec)
-    width = spec.head_width or trunk.head_width
-    head = Head(trunk.taps[-1].channels, width, trunk.head_kernel, spec.dropout)
+    _reached(spec, [tap.stride for tap in trunk.taps])
+    last, width = trunk.taps[-1], spec.head_width or trunk.head_width
+    head = Head(last.channels, width, trunk.head_kernel, spec.dropout)
     head.adopt(dense)
-    # The head scores in place of the last stage: same grid, its own width.
-    last = trunk.taps[-1]
-    taps = [*(tap for tap in trunk.taps[:-1] if tap.stride >= spec.stride), Tap(last.stride, width, last.centre_px)]
+    # The head scores in place of the last stage. The frame is one for all strides, so that a finer net can start from a coarser.
+    framed, taps = frame([*trunk.taps[:-1], last.then(head.window, width)], last.kernel)
     decoder = Decoder(
-        taps,
+        [tap for tap in taps if tap.stride >= spec.stride],
         num_classes,
         learned=spec.upsampling == "learned",
         zero=spec.weights is not None or spec.init_from is not None,
         scaled=spec.skips == "scaled",
     )
-    return Fcn(trunk, head, decoder)
+    return Fcn(trunk, head, decoder, framed)
+
+
+def _reached(spec: FcnSpec, strides: list[int]) -> None:
+    """Raise BenchError for a stride that is none of the trunk's."""
+    if spec.stride not in strides:
+        raise BenchError(
+            f"stride: given {spec.stride}, but {spec.backbone} has no grid at that stride to score; choose "
+            f"{', '.join(map(str, strides[:-1]))} or {strides[-1]}"
+        )
+    if spec.skips == "scaled" and spec.stride == strides[-1]:
+        raise BenchError(f"skips: given scaled, but at stride {spec.stride} {spec.backbone} has no skip to scale; leave it out")
 
 
 class Head(nn.Sequential):
-    """fc6 and fc7 as convolutions that keep the size: (B, channels, h, w) to (B, width, h, w)."""
+    """fc6 and fc7 as convolutions: (B, channels, h, w) to (B, width, h, w), or a unit more a side where the kernel is even."""
 
     def __init__(self, channels: int, width: int, kernel: int, dropout: float) -> None:
         super().__init__()
+        self.window = Layer(kernel, padding=kernel // 2)
         self.fc6 = nn.Conv2d(channels, width, kernel, padding=kernel // 2)
         self.relu6 = nn.ReLU(inplace=True)
         self.drop6 = nn.Dropout(dropout)
@@ -98,16 +117,19 @@ class Fcn(nn.Module):
 
     margin = 0
 
-    def __init__(self, trunk: Trunk, head: Head, decoder: Decoder) -> None:
+    def __init__(self, trunk: Trunk, head: Head, decoder: Decoder, frame: Frame) -> None:
         super().__init__()
-        self.trunk, self.head, self.decoder = trunk, head, decoder
+        self.trunk, self.head, self.decoder, self.frame = trunk, head, decoder, frame
         self.output_stride = min(map(int, decoder.scores))
         self.coarsest = trunk.taps[-1].stride
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores for every pixel."""
         height, width = images.shape[-2:]
+        framed = pad_to_multiple(images, self.coarsest, self.frame.before_px, self.frame.after_px)
         with one_value_told("an FCN over this trunk", ", or train.crop larger"):
-            features = self.trunk(pad_to_multiple(images, self.coarsest), self.output_stride)
+            features = self.trunk(framed, self.output_stride)
         features[self.coarsest] = self.head(features[self.coarsest])
+        rows, columns = (-(-side // self.coarsest) * self.coarsest for side in (height, width))
+        features = {stride: self.frame.crop(made, stride, rows, columns) for stride, made in features.items()}
         return self.decoder(features)[..., :height, :width]

@@ -1,6 +1,7 @@
 """ImageNet weights: torchvision's own files, found in torch's hub cache or fetched into it."""
 
 import pickle
+import re
 import struct
 import sys
 from http.client import HTTPException
@@ -19,6 +20,9 @@ DAMAGED = (
     *(OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError),
     *(pickle.UnpicklingError, struct.error, BadZipFile),
 )
+
+_OLD_DENSENET = re.compile(r"(\.denselayer\d+\.(?:norm|conv))\.([12]\.)")
+"""torchvision's files for DenseNet name `norm.1` what the network itself calls `norm1`."""
 
 WITHOUT = "leave `weights` out of the model"
 
@@ -95,7 +99,9 @@ def _read(path: Path, backbone: str) -> dict[str, Tensor]:
         raise BenchError(f"{path} cannot be read as weights ({reason}). {_remedy(backbone)}") from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise BenchError(f"{path} holds no table of tensors. {_remedy(backbone)}")
-    return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+    return {
+        _OLD_DENSENET.sub(r"\1\2", name): value.float() if value.is_floating_point() else value for name, value in state.items()
+    }
 
 
 def _remedy(backbone: str) -> str:

@@ -9,6 +9,7 @@ from pydantic import (
     model_validator,
 )
 
+from bench.specs.backbones import Backbone
 from bench.specs.blocks import Options, Probability, Side, Spec
 
 
@@ -17,7 +18,8 @@ class NetSpec(Spec):
 
     init_from: str | None = None
     """Another model of this suite, by its name here: it is trained first, on the same data with the same seed, and what it has
-    in common with this one, by name and shape, is taken over from its last step. The rest starts as it would without."""
+    in common with this one, by name and shape, is taken over from its last step. That must be the whole trunk (in a plug-in the
+    part called `trunk`, `encoder` or `backbone`; all of it if none is). The rest starts as it would without."""
 
 
 class FcnSpec(NetSpec):
@@ -27,14 +29,11 @@ class FcnSpec(NetSpec):
     form: Literal["modern", "paper"] = "modern"
     """"paper" is the released Caffe graph, layer by layer: VGG16, 100 px of padding, pools that round up, fc6 and fc7 of 4096
     channels, crop offsets, input in BGR. "modern" keeps every layer's size and takes any trunk."""
-    backbone: Literal[
-        "small", "vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn", "googlenet",
-        "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "resnext101_32x8d", "mobilenet_v2",
-        "densenet121",
-    ] = "vgg16"  # fmt: skip
+    backbone: Backbone = "vgg16"
     """The classifier whose convolutional part is the trunk."""
     stride: Literal[32, 16, 8, 4, 2] = 8
-    """Stride in pixels of the finest grid on which classes are scored: 32 for FCN-32s, 8 for FCN-8s."""
+    """Stride in pixels of the finest grid on which classes are scored: 32 for FCN-32s, 8 for FCN-8s. It must be one of the trunk's
+    own: AlexNet and ConvNeXt have none of 2, SqueezeNet none of 32."""
     skips: Literal["plain", "scaled"] = "plain"
     """"scaled" multiplies what the skip at stride 16 scores by 0.01 and at stride 8 by 0.0001, as the paper does to train all at
     once, and so on by 0.01 a step for finer ones."""
@@ -43,7 +42,7 @@ class FcnSpec(NetSpec):
     width: Side = 8
     """Channels of the first stage of the `small` backbone; stages double up to eight times as many."""
     head_width: Side | None = None
-    """Channels of fc6 and fc7. Unset: 4096 for the VGG trunks as in the paper, the trunk's last width for all others."""
+    """Channels of fc6 and fc7. Unset: 4096 for AlexNet and VGG as in the paper, the trunk's last width for all others."""
     dropout: Probability = 0.5
     """Dropout after fc6 and after fc7."""
     upsampling: Literal["fixed", "learned"] = "learned"
@@ -73,7 +72,8 @@ class FcnSpec(NetSpec):
 
     @model_validator(mode="after")
     def _weights_are_published(self) -> "FcnSpec":
-        if self.weights and self.backbone in ("small", "googlenet", "densenet121"):
+        # The last three want images prepared in another way than all others.
+        if self.weights and self.backbone in ("small", "googlenet", "inception_v3", "efficientnet_v2_l"):
             raise ValueError(
                 f"the `{self.backbone}` backbone has no ImageNet weights here; leave `weights` out or choose another backbone"
             )
