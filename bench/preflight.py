@@ -10,8 +10,8 @@ from bench.cell import Cell
 from bench.checkpoint import astray, shared
 from bench.data import entry_of
 from bench.errors import BenchError
+from bench.memory import host_bytes
 from bench.models import build_model
-from bench.models.shapes import host_bytes
 from bench.models.trace import count_flops
 from bench.ranks import refuse_norm_on_cpu
 from bench.specs import TrainSpec

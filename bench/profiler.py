@@ -2,7 +2,6 @@
 
 import resource
 import sys
-import time
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from torch import nn
 
 from bench.models.trace import count_flops, count_parameters, receptive_field_px
 from bench.specs import ProfileSpec
+from bench.throughput.timer import Timer, label_maps
 
 
 def describe(model: nn.Module) -> dict[str, Any]:
@@ -26,7 +26,8 @@ def describe(model: nn.Module) -> dict[str, Any]:
 def profile(model: nn.Module, size: tuple[int, int], spec: ProfileSpec, *, sharing: int = 1) -> dict[str, Any]:
     """Time forward passes of (height, width) ``size`` on the model's device, class map included, data loading excluded.
 
-    Latency is at batch 1, throughput at ``spec.batch``. Warm-up is not timed, and the device is synchronised around each pass.
+    Latency is at batch 1, throughput at ``spec.batch``. Warm-up is not timed, and the device is waited for
+    after each pass. `bench profile` has the long form of this, for comparing models.
     A model that loses a margin is given as much more, so that an image of ``size`` is labelled. The device's name says how many
     cells are ``sharing`` it, so that such speeds are not compared with those of a device on its own.
     """
@@ -59,16 +60,9 @@ def profile(model: nn.Module, size: tuple[int, int], spec: ProfileSpec, *, shari
 
 def times(model: nn.Module, images: torch.Tensor, spec: ProfileSpec, device: torch.device) -> list[float]:
     """Seconds of each timed pass of a (B, 3, H, W) batch."""
-    seconds = []
-    for round_ in range(spec.warmup + spec.rounds):
-        begin = time.perf_counter()
-        with torch.autocast(device.type, torch.bfloat16, enabled=spec.precision == "bf16"):
-            _ = model(images).max(1).indices  # the class map as `bench.evaluate.predict` makes it
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        if round_ >= spec.warmup:
-            seconds.append(time.perf_counter() - begin)
-    return seconds
+    timer = Timer(device)
+    seconds = [timer.seconds(lambda: label_maps(model, images, spec.precision)) for _ in range(spec.warmup + spec.rounds)]
+    return seconds[spec.warmup :]
 
 
 def _peak_memory(device: torch.device) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from bench.checkpoint import TrainState
 from bench.data.chance import torch_seed
 from bench.errors import BenchError
 from bench.losses import mean_divisor, segmentation_loss
+from bench.memory import out_of_memory
 from bench.ranks import ALONE, Ranks
 from bench.specs import TrainSpec
 
@@ -51,11 +52,6 @@ def refuse_batch_statistics(model: nn.Module) -> None:
             f"train.on_oom: accumulate would change the batch statistics of {len(names)} layers, {names[0]} first. Set on_oom: "
             "fail and a smaller train.batch or train.crop, or a model without batch normalisation."
         )
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory has run out, on a GPU or on the host."""
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
 
 
 def train(

@@ -23,9 +23,10 @@ from bench.data.subsets import horizon, subset
 from bench.evaluate import count, evaluate
 from bench.experiment import build, class_weights, open_split, profile_size, set_up
 from bench.job import Job
+from bench.memory import out_of_memory
 from bench.profiler import times
 from bench.ranks import Ranks
-from bench.train import build_optimizer, out_of_memory, train
+from bench.train import build_optimizer, train
 
 WARMUP, STEPS = 2, 6
 

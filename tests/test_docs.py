@@ -29,6 +29,7 @@ NOT_RUN = {
     r"^bench score": "scores a folder of predictions that only its reader has; tests/test_score.py makes some",
     r"^bench export .*--format (pdf|svg|html)": "draws for seconds; tests of the export run it",
     r"^bench run .*--runner ray|^bench slurm": "needs a cluster; tests/test_ray.py and tests/test_slurm.py make one",
+    r"^bench profile": "measures for minutes; tests/test_throughput.py runs it",
     r"^bench verify-table": "needs a paper; its tests write one",
     r"^bench (inspect|heatmap) .*--picture|^bench heatmap": "measures gradients for seconds; tests/test_inspect.py runs it",
 }

@@ -12,6 +12,7 @@ from bench.cli import (
     heatmap,
     inspect,
     look,
+    profile,
     pull,
     results,
     run,
@@ -59,6 +60,7 @@ for command in (
     app.command()(command)
 app.command()(heatmap.heatmap)
 app.command(cls=inspect.SizeOption)(inspect.inspect)
+app.command(cls=inspect.SizeOption)(profile.profile)
 app.command()(trust.trust)
 app.command(name="list")(look.list_)
 app.command(name="verify-table")(verify.verify_table)

@@ -97,13 +97,13 @@ def _build(
     name: str, size: tuple[int, int] | None, as_is: bool, computed: bool, settings: list[str], allowed: bool, weights: Path | None
 ) -> tuple["nn.Module", tuple[int, int], tuple[str, ...], str]:
     """The model that a name means, the size it is shown at, the parts that make its head, and what it is in words."""
-    spec, num_classes = _spec(name, settings, allowed)
+    spec, num_classes = spec_of(name, settings, allowed)
     import torch
 
     torch.manual_seed(0)  # an effective field is that of its weights, random ones included
     if spec is not None:
+        from bench.memory import host_bytes
         from bench.models import build_model
-        from bench.models.shapes import host_bytes
         from bench.models.trace import count_parameters
         from bench.models.weights import load_file
 
@@ -130,7 +130,7 @@ def _build(
     return form, size or canonical, form.head, f"convolutional form of the classifier, canonical size {canonical[0]}x{canonical[1]}"
 
 
-def _spec(name: str, settings: list[str], allowed: bool) -> tuple[Any, int]:
+def spec_of(name: str, settings: list[str], allowed: bool) -> tuple[Any, int]:
     """The spec that a table's name, SUITE:label or a plug-in's name means; None for a torchvision classifier."""
     left, colon, label = name.rpartition(":")
     if colon and (path := _suite(left)):
@@ -194,9 +194,9 @@ def _effective(
     model: "nn.Module", facts: dict[str, Any], size: tuple[int, int] | None, images: int, picture: Path | None, name: str
 ) -> dict[str, Any]:
     """Measure the effective field on an image that shows the whole theoretical one, if that is not too large."""
+    from bench.memory import host_bytes
     from bench.models.effective import LEVEL, effective_field
     from bench.models.effective_picture import draw
-    from bench.models.shapes import host_bytes
 
     summary = facts["summary"]
     field = summary["receptive_field_px"]

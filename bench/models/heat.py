@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from bench.errors import BenchError
+from bench.memory import host_bytes
 from bench.models.classifiers import build_classifier, preprocessing
 from bench.models.convolutionalize import Convolutional, convolutionalize
 from bench.models.drawing import captioned, overlay, png, spread
-from bench.models.shapes import host_bytes
 from bench.models.trace import count_flops
 from bench.models.walk import Walk, walk
 from bench.models.weights import load_file, load_weights, weights_file

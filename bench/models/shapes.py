@@ -1,6 +1,5 @@
 """Running a model on shapes alone: on the meta device, where nothing is computed and nothing is stored."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -77,8 +76,3 @@ def activation_bytes(model: nn.Module, size: Sequence[int]) -> int:
         total = sum(tensor.untyped_storage().nbytes() for storage, tensor in kept.items() if storage not in weights)
         del made
     return total
-
-
-def host_bytes() -> int:
-    """The memory of this machine, GPUs' own not counted."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

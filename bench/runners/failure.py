@@ -10,8 +10,9 @@ import torch
 from bench.errors import BenchError
 from bench.experiment import environment
 from bench.job import Job
+from bench.memory import out_of_memory
 from bench.store import Failure
-from bench.train import Diverged, out_of_memory
+from bench.train import Diverged
 
 
 def failure_of(job: Job, error: BaseException, step: int | None) -> Failure:
