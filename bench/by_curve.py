@@ -8,18 +8,21 @@ from bench.classes import external_note, percent, row_keys
 from bench.errors import BenchError
 from bench.leaderboard import Row
 from bench.names import marked, names
+from bench.sound import unequal, unsound
 from bench.tables import Table
 
 Number = float | None
 WIDTHS_PX = (1, 2, 3, 5, 10, 20, 40)
 """Trimaps of the table for people; records have all."""
+CURVES = {"size": "object_iou", "trimap": "trimap_iou", "distance": "error_by_distance"}
+"""What a row is taken apart by -> the curve of its results that holds it."""
 BANDS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, float("inf"))
 """Distances in strides of the table for people; records have quarters of a stride."""
 
 
 def by_size(rows: list[Row]) -> Table:
     """mIoU over the objects of a size, by the side of the true object in px; strata down, rows across."""
-    scored = _with(rows, "object_iou")
+    scored = _with(rows, CURVES["size"])
     sides = scored[0][2]["side_px"]
     titles = [f"{low} to {high} px" for low, high in pairwise(sides)] + [f"{sides[-1]} px and more"]
     counts = list(dict.fromkeys(tuple(curve["objects"]) for _, _, curve in scored))  # one a set of images
@@ -47,7 +50,7 @@ def by_size(rows: list[Row]) -> Table:
 
 def by_trimap(rows: list[Row]) -> Table:
     """mIoU over the pixels at most so far from a true boundary; widths down, rows across."""
-    scored = _with(rows, "trimap_iou")
+    scored = _with(rows, CURVES["trimap"])
     means = [_means(row, "trimap_iou") for _, row, _ in scored]
     widths = range(1, max(map(len, means)) + 1)
     return Table(
@@ -65,7 +68,7 @@ def by_trimap(rows: list[Row]) -> Table:
 
 def by_distance(rows: list[Row]) -> Table:
     """Share of wrong pixels by the distance to the nearest true boundary, in each row's own output strides; distances down."""
-    scored = _with(rows, "error_by_distance")
+    scored = _with(rows, CURVES["distance"])
     records = [
         {**keys, "edge_strides": edge, "error": error, "share": share}
         for keys, row, curve in scored
@@ -113,7 +116,22 @@ def _with(rows: list[Row], curve: str) -> list[tuple[dict[str, Any], Row, Any]]:
     ]
     if not found:
         raise BenchError(f"no row has the curve {curve!r}; an update may have brought it: bench rescore SUITE")
+    for _, row, _ in found:
+        if problem := damage(row, curve):
+            raise BenchError(problem)
     return found
+
+
+def damage(row: Row, curve: str) -> str | None:
+    """What is wrong with a curve of a row, with the file and the next step; None where there is nothing, or no such curve."""
+    held = [(result.cell_id, result.curves.get(curve)) for result in row.results]
+    if not held or not all(each for _, each in held):
+        return None
+    for cell_id, each in held:
+        if problem := unsound(curve, each):
+            return f"cells/{cell_id}/result.json: the curve {curve} {problem}. Make it anew: bench rescore SUITE"
+    problem = unequal(curve, [each for _, each in held])
+    return f"{row.cells[0].label}: the curve {curve} {problem}. Make it anew: bench rescore SUITE" if problem else None
 
 
 def _titles(rows: list[Row], scored: Sequence[tuple[Any, Row, Any]]) -> list[str]:

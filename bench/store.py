@@ -30,6 +30,7 @@ _NUMBERS = {
     "model": ("output_stride", "parameters"),
     "profile": ("images_per_s", "latency_ms", "latency_p95_ms", "peak_memory_gib", "flops"),
     "ceiling": ("miou", "boundary_iou"),
+    "data": ("train_images", "test_images"),
 }
 _LARGEST = 1e30
 """Nothing that is measured or counted is larger; the sum of a few such numbers still is one."""

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,17 @@ class Stored:
     problems: list[str] = field(default_factory=list)
     damaged: list[tuple[Cell, str]] = field(default_factory=list)
     """Cells that are known, whose result or failure cannot be read: each with its problem."""
+    waiting: int = 0
+    """Cells that have not begun: while a suite runs, the store knows no more of them than that they are to come."""
+
+    def rows(self, store: Store) -> list[Row]:
+        """The rows of all cells that are known, unranked; what is damaged counts in its row as failed."""
+        return collect([*self.cells, *(cell for cell, _ in self.damaged)], store, self.broken)
+
+    @property
+    def broken(self) -> dict[str, str]:
+        """The problem of each damaged cell, by its id."""
+        return {cell.id: problem for cell, problem in self.damaged}
 
 
 def suites(store: Store) -> list[str]:
@@ -57,12 +69,28 @@ def note_of(store: Store, suite: str) -> dict[str, Any]:
 def read_suite(store: Store, suite: str) -> Stored:
     """The cells of a suite and of the external models beside it; a cell that cannot be read is a problem, not the end."""
     note = note_of(store, suite)
+    found = read_cells(store, suite, note["cells"])
+    try:
+        found.cells.extend(beside([contest_from_json(each) for each in note.get("contests", [])], store))
+    except (BenchError, KeyError, TypeError, ValueError) as error:
+        found.problems.append(f"{store.root / 'external'}: external models cannot be shown: {str(error).splitlines()[0]}")
+    if found.waiting:
+        found.problems.append(f"{found.waiting} of {len(note['cells'])} cells, which have not begun; `bench run` takes them up")
+    return found
+
+
+def read_cells(store: Store, suite: str, ids: Iterable[str]) -> Stored:
+    """Some cells of a suite, by their ids."""
     cells: list[Cell] = []
     problems: list[str] = []
     damaged: list[tuple[Cell, str]] = []
-    for cell_id in note["cells"]:
+    waiting = 0
+    for cell_id in ids:
         cell = None
         try:
+            if not store.folder(cell_id).exists():
+                waiting += 1
+                continue
             for name in _RECORDS:
                 inside(store, cell_id, name)
             cell = store.cell(cell_id)
@@ -73,17 +101,14 @@ def read_suite(store: Store, suite: str) -> Stored:
             damaged += [(cell, str(error))] if cell else []
         else:
             cells.append(cell)
-    try:
-        cells += beside([contest_from_json(each) for each in note.get("contests", [])], store)
-    except (BenchError, KeyError, TypeError, ValueError) as error:
-        problems.append(f"{store.root / 'external'}: external models cannot be shown: {str(error).splitlines()[0]}")
-    return Stored(suite, cells, problems, damaged)
+    return Stored(suite, cells, problems, damaged, waiting)
 
 
 def inside(store: Store, cell_id: str, name: str = "cell.json") -> Path:
     """A file of a cell; raises BenchError when the way there, links followed, leaves the store's cells."""
     path = store.folder(cell_id) / name
-    if not path.resolve().is_relative_to((store.root / "cells").resolve()):
+    # Only a link leads away, as neither an id nor a name holds a slash; following every path would take most of the reading.
+    if (path.is_symlink() or path.parent.is_symlink()) and not path.resolve().is_relative_to((store.root / "cells").resolve()):
         raise BenchError(f"{path}: leads out of the store, so it is not read. Remove the link.")
     return path
 
@@ -94,13 +119,13 @@ def ranked(store: Store, suite: str, metric: str = "miou", convention: str = "fc
     Such a cell counts in its row as one that failed, "damaged". Raises BenchError for a suite the store does not know.
     """
     found = read_suite(store, suite)
-    cells, bad = [*found.cells, *(cell for cell, _ in found.damaged)], {cell.id: problem for cell, problem in found.damaged}
+    rows = found.rows(store)
     try:
-        return rank(collect(cells, store, bad), store, metric=metric, convention=convention), found.problems
+        return rank(rows, store, metric=metric, convention=convention), found.problems
     except BenchError:
         # Rarely: sums that cannot be read. Only now is every file of them opened on its own to tell which.
-        worse = _damage(collect(cells, store, bad), store, metric)
-    rows = collect(cells, store, {**bad, **worse})
+        worse = _damage(rows, store, metric)
+    rows = collect([cell for row in rows for cell in row.cells], store, {**found.broken, **worse})
     return rank(rows, store, metric=metric, convention=convention), [*found.problems, *worse.values()]
 
 

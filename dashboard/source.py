@@ -7,13 +7,16 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from bench.by_curve import CURVES, damage
 from bench.cell import Cell
 from bench.errors import BenchError
+from bench.figures.training import unreadable
 from bench.frame import breakdown_frame, cells_frame, curves_frame
-from bench.leaderboard import Row, collect
+from bench.leaderboard import Row
+from bench.names import names as short_names
 from bench.scored import read
 from bench.store import Store
-from bench.stored import ranked, read_suite, stamp, suites
+from bench.stored import Stored, ranked, read_cells, read_suite, stamp, suites
 from dashboard.kept import View, view
 
 _FEW = 8
@@ -56,10 +59,11 @@ def chosen() -> Shown:
     return shown
 
 
-def refresh() -> None:
-    """Look at the files of the chosen suite again; raises BenchError for a note of it that cannot be read."""
-    shown = chosen()
+def refresh() -> bool:
+    """Look at the files of the chosen suite again, and whether they changed; raises BenchError for a note that cannot be read."""
+    shown, before = chosen(), st.session_state.get("stamp")
     st.session_state["stamp"] = stamp(shown.store, shown.suite)
+    return bool(st.session_state["stamp"] != before)
 
 
 def table(metric: str = "miou") -> View:
@@ -73,16 +77,39 @@ def _view(root: str, suite: str, metric: str, stamp: str) -> View:
     return view(Store(Path(root)), suite, metric)
 
 
-def rows() -> list[Row]:
-    """The rows of the chosen suite with their results, unranked."""
+def problems() -> list[str]:
+    """A sentence for each cell of the chosen suite that cannot be read; raises BenchError for a note that cannot."""
     shown = chosen()
-    return _rows(shown.root, shown.suite, shown.stamp)
+    try:
+        return table().problems
+    except BenchError:  # rows that cannot be compared, which the pages that rank them say
+        return _stored(shown.root, shown.suite, shown.stamp).problems
 
 
 @st.cache_resource(show_spinner="Reading results …", max_entries=_FEW)
-def _rows(root: str, suite: str, stamp: str) -> list[Row]:
-    store = Store(Path(root))
-    return collect(read_suite(store, suite).cells, store)
+def _stored(root: str, suite: str, stamp: str) -> Stored:
+    return read_suite(Store(Path(root)), suite)
+
+
+def waiting() -> int:
+    """How many cells of the chosen suite have not begun."""
+    shown = chosen()
+    return _stored(shown.root, shown.suite, shown.stamp).waiting
+
+
+def some_rows(names: list[str]) -> dict[str, Row]:
+    """Some rows of the ranked table by their names there, unranked: of a large suite only what is shown is read."""
+    shown = chosen()
+    return _some_rows(shown.root, shown.suite, tuple(names), shown.stamp)
+
+
+@st.cache_resource(show_spinner="Reading results …", max_entries=4 * _FEW)
+def _some_rows(root: str, suite: str, names: tuple[str, ...], stamp: str) -> dict[str, Row]:
+    frame, store = table().frame, Store(Path(root))
+    found = {}
+    for name, cells in frame.loc[frame["row"].isin(set(names)), ["row", "cells"]].itertuples(index=False):
+        (found[name],) = read_cells(store, suite, cells).rows(store)
+    return {name: found[name] for name in names if name in found}
 
 
 def ranked_rows(metric: str = "miou") -> list[Row]:
@@ -102,20 +129,28 @@ def with_sums(picked: list[Row]) -> list[Row]:
     return [replace(row, images=[read(store, result.cell_id) for result in row.results]) for row in picked]
 
 
-def breakdown(by: str) -> pd.DataFrame:
-    """The rows taken apart, as `bench leaderboard --by`; raises BenchError when the results hold no such thing."""
-    shown = chosen()
-    return _breakdown(shown.root, shown.suite, by, shown.stamp)
+def breakdown(by: str, names: list[str]) -> tuple[pd.DataFrame, list[str]]:
+    """Some rows taken apart, as `bench leaderboard --by`, and a sentence for each whose curves cannot be drawn.
 
-
-@st.cache_data(show_spinner="Reading results …", max_entries=_FEW)
-def _breakdown(root: str, suite: str, by: str, stamp: str) -> pd.DataFrame:
-    return breakdown_frame(_rows(root, suite, stamp), by)
+    Raises BenchError when the results hold no such thing.
+    """
+    whole, faults = [], []
+    for name, row in some_rows(names).items():
+        fault = damage(row, CURVES[by]) if by in CURVES else None
+        faults += [fault] if fault else []
+        whole += [(name, row)] if row.results and not fault else []
+    if faults and not whole:
+        return pd.DataFrame(), faults
+    frame = breakdown_frame([row for _, row in whole], by)
+    # A row's short name depends on what stands beside it, and here that is not all of the table.
+    called = dict(zip(short_names([row for _, row in whole]), (name for name, _ in whole), strict=True))
+    return frame.assign(row=frame["row"].map(called)) if len(frame) else frame, faults
 
 
 def cells() -> list[Cell]:
     """The cells of the chosen suite that can be read."""
-    return list({cell.id: cell for row in rows() for cell in row.cells}.values())
+    shown = chosen()
+    return _stored(shown.root, shown.suite, shown.stamp).cells
 
 
 def cell_table() -> pd.DataFrame:
@@ -134,9 +169,12 @@ def _cells(root: str, suite: str, stamp: str) -> pd.DataFrame:
     return cells_frame(cells(), Store(Path(root)))
 
 
-def curves(picked: list[Cell]) -> pd.DataFrame:
-    """The training curves of some cells, read anew each time."""
-    return curves_frame(picked, chosen().store)
+def curves(picked: list[Cell]) -> tuple[pd.DataFrame, list[str]]:
+    """The training curves of some cells, read anew each time, and a sentence for each that cannot be drawn."""
+    found = curves_frame(picked, chosen().store)
+    faults = unreadable(found)
+    sentences = [f"{label}: its curve cannot be drawn: {fault}" for label, fault in faults.items()]
+    return found[~found["label"].isin(list(faults))], sentences
 
 
 def file_text(path: Path, last: int = 4000) -> str:

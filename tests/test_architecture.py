@@ -36,6 +36,7 @@ FLOORS = [
         "bench.statistics",
         "bench.statistics.*",
         "bench.curve",
+        "bench.sound",
         "bench.job",
         "bench.ceilings",
         "bench.per_image",

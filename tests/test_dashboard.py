@@ -14,7 +14,7 @@ from bench.store import Store
 from dashboard.kept import view
 from dashboard.serve import serve
 from dashboard.views.pages import PAGES
-from dashboard.words import literal, short
+from dashboard.words import literal, short, status
 from tests.made_store import make
 from tests.test_export import rows as rows  # a fixture
 
@@ -105,9 +105,9 @@ def test_the_leaderboard_shows_percent_and_leaves_out_what_is_not_there(app: Any
     store.note_suite("x", tmp_path / "x.yaml", cells)
     table = app(store.root).dataframe[0].value
     assert table["miou"].iloc[0] == pytest.approx((rows[0].scores["miou"] or 0) * 100)
-    assert table["miou"].isna().tolist() == [False, False, True] and table["status"].iloc[2] == "1 oom, 1 not run"
+    assert table["miou"].isna().tolist() == [False, False, True] and table["status"].iloc[2] == "1 out of memory, 1 not run"
     failed = app(store.root, "Training")
-    assert not failed.exception and any("oom" in each.label for each in failed.expander)
+    assert not failed.exception and any("out of memory" in each.label for each in failed.expander)
 
 
 def test_the_url_filters(app: Any, made: Store) -> None:
@@ -253,8 +253,53 @@ def test_what_is_damaged_or_hostile_is_told_of_and_the_rest_is_shown(app: Any, s
     assert not page.exception and not page.error and SAID[how] in words(page)
     assert len(page.dataframe[0].value) == 3
     assert max(map(len, words(page).splitlines())) < 1_500
+    (note,) = [each.value for each in page.warning if "Left out here" in each.value]
     for title in ("Boundary", "Training"):
-        assert not app(store.root, title).exception
+        other = app(store.root, title)
+        assert not other.exception and note in [each.value for each in other.warning]
+
+
+CURVES: dict[str, object] = {"trimap_iou": "abc", "error_by_distance": {"edge_strides": [1], "error": [], "share": "x"}}
+
+
+def test_hostile_curves_are_told_of_and_others_drawn(app: Any, store: Store) -> None:
+    folder = store.folder(store.suite("many")["cells"][0])  # type: ignore[index]
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    result["curves"] |= CURVES
+    (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    page = app(store.root, "Boundary")
+    assert not page.exception and not page.error and len(page.get("plotly_chart")) == 3
+    assert "the curve trimap_iou is no list of numbers" in words(page) and "error_by_distance holds no list" in words(page)
+    lines = ['{"step": 1, "loss": "0.5"}', '{"step": 2, "loss": [1]}', "[" * 9999, '{"step": 1e3}', "\ud800"]
+    (folder / "curve.jsonl").write_text("\n".join(lines), encoding="utf-8", errors="surrogatepass")
+    for title in ("Training", "Cell"):
+        page = app(store.root, title)
+        assert not page.exception and not page.error and "loss is '0.5', no number" in words(page)
+
+
+def test_cells_that_have_not_begun_are_no_damage(app: Any, store: Store) -> None:
+    for each in store.suite("many")["cells"][:5]:  # type: ignore[index]
+        shutil.rmtree(store.folder(each))
+    page = app(store.root, "Training")
+    assert not page.exception and "5 of 12 cells, which have not begun" in words(page) and "Remove" not in words(page)
+    assert {each.label: each.value for each in page.metric} == {"finished": "7", "not begun": "5"}
+    assert "Read again every 5 seconds" in words(page)
+
+
+def test_a_cell_is_shown_in_words_and_units(app: Any, store: Store) -> None:
+    cell = store.suite("many")["cells"][0]  # type: ignore[index]
+    result = json.loads((store.folder(cell) / "result.json").read_text(encoding="utf-8"))
+    result["seconds"] = {"train_s": 15.618532217002212, "evaluate_s": 4000.4}
+    result["environment"] = {"device": "CPU", "training": {"device": "GPU", "threads": None}, "flags": [1, True]}
+    (store.folder(cell) / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    page = app(store.root, "Cell", cell=cell)
+    told = {}
+    for each in page.dataframe:
+        if "Fact" in each.value:
+            told |= dict(each.value.to_numpy().tolist()[::-1])
+    assert not page.exception and told["Train"] == "15.6 s" and told["Evaluate"] == "1 h 6 min"
+    assert told["Device"] == "CPU" and told["training · Device"] == "GPU" and told["Flags"] == "1, yes"
+    assert told["mIoU"] == f"{result['metrics']['miou'] * 100:.1f} %" and not any("{" in value for value in told.values())
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"cells": [1, {}]}', '{"cells": "x"}', '{"schema_version": 9, "cells": []}'])
@@ -267,3 +312,8 @@ def test_a_damaged_note_of_a_suite_is_told_of(app: Any, store: Store, content: s
 def test_text_is_escaped_and_cut() -> None:
     assert literal("<b>*x*</b>") == r"\<b\>\*x\*\<\/b\>" and len(literal("a" * 10_000_000)) < 500
     assert short("a\n  b") == "a b" and len(short("a" * 10_000_000)) == 60
+
+
+def test_states_are_told_in_words() -> None:
+    told = [status(each) for each in ("", "1 oom", "2 oom", "1 diverged, 1 not run")]
+    assert told == ["", "out of memory", "2 out of memory", "1 diverged, 1 not run"]

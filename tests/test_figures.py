@@ -9,6 +9,8 @@ import pytest
 
 from bench import figures
 from bench.errors import BenchError
+from bench.figures.apart import apart, places
+from bench.figures.beside import Point, labelled
 from bench.figures.look import plain, style
 from bench.figures.pictures import RIGHT, VOID_COLOUR, WRONG, coloured, errors
 from bench.figures.tradeoff import pareto
@@ -151,3 +153,53 @@ def test_pictures_are_zoomed_together_and_errors_are_where_labels_differ() -> No
     assert {figure.layout[f"xaxis{each}"].matches for each in ("2", "3")} == {"x"} and figure.layout.yaxis3.matches == "y"
     with pytest.raises(BenchError, match="different sizes"):
         figures.pictures([("a", panel), ("b", panel[:1])])
+
+
+def test_a_line_looks_alike_in_every_figure() -> None:
+    table = frame().fillna({"miou": 0.1, "output_stride": 8})
+    whole, part = table, table[table["row"] == "b"]
+    for draw in (figures.stride, figures.tradeoff, figures.less_data):
+        name = "b · augmentation none" if draw is figures.less_data else "b"
+        (among,), (alone,) = named(draw(whole), name), named(draw(part, among=whole), name)
+        assert among.marker.color == alone.marker.color and among.marker.symbol == alone.marker.symbol  # type: ignore[attr-defined]
+    many = pd.DataFrame({"row": [f"{place:03}" for place in range(57)]})
+    assert places(many[-2:], ["row"], many[1:]) == {(f"{place + 1:03}",): place for place in range(56)}
+    assert places(many[-2:], ["row"], many) == {("055",): 0, ("056",): 1}  # of more lines than looks those drawn are counted
+
+
+def test_names_that_begin_alike_stay_apart() -> None:
+    long = [f"{'n' * 50}/fraction={share}" for share in (1, 0.5)]
+    told = apart([*long, "a", "a", "a (2)"], 30)
+    assert told == ["nnnnnnnnnnnnnn…nnn/fraction=1", "nnnnnnnnnnnnnn…n/fraction=0.5", "a", "a (2)", "a (2) (2)"]
+    table = frame().dropna(subset=["miou"]).assign(row=[*long, "c", "d"])
+    drawn = [place for trace in figures.intervals(table).data for place in trace.y]
+    assert len(set(drawn)) == 4 and set(drawn) == set(figures.intervals(table).layout.yaxis.categoryarray)
+
+
+def test_augmentation_is_told_without_colour() -> None:
+    table = pd.concat([frame(), frame().assign(augmentation="flips")]).dropna(subset=["miou"])
+    figure = figures.less_data(table)
+    (bare,), (flipped,) = named(figure, "b · augmentation none"), named(figure, "b · augmentation flips")
+    assert bare.line.color == flipped.line.color and bare.line.dash != flipped.line.dash  # type: ignore[attr-defined]
+    assert flipped.marker.symbol == f"{bare.marker.symbol}-open"  # type: ignore[attr-defined]
+
+
+def test_bubbles_bear_names_where_there_is_room() -> None:
+    figure = figures.tradeoff(frame())
+    assert {each.text for each in figure.layout.annotations} == {"a32 · 32 px", "a16 · 16 px", "a8 · 8 px", "b · 1 px"}
+    figure.layout.annotations = ()
+    crowd = [Point(5, 1, 4, "y" * 60)] * 30
+    labelled(figure, [Point(0, 1, 4, "first"), Point(5, 0.5, 4, "far"), Point(2, 0.5, 4, "x" * 99), *crowd])
+    said = [each.text for each in figure.layout.annotations]
+    assert said[:2] == ["first", "far"] and "x" * 99 not in said and len(said) < 12
+
+
+@pytest.mark.parametrize("value", ["0.5", [1], {"a": 1}, 10**400, True])
+def test_a_curve_of_something_else_than_numbers_is_refused(value: object) -> None:
+    columns = {"label": ["<b>c", "d"], "step": [1, 2], "loss": [value, 0.5], "val_miou": [None, float("nan")]}
+    curves = pd.DataFrame(columns, dtype=object)
+    with pytest.raises(BenchError, match=r"&lt;b&gt;c: its curve cannot be drawn: loss is .*, no number"):
+        figures.training(curves, "loss")
+    curves.loc[0, "loss"] = float("inf")  # of a training that diverged
+    assert list(figures.training(curves[1:], "loss").data[0].y) == [0.5]
+    assert "Nothing to draw" in figures.training(curves, "val_miou").layout.annotations[0].text

@@ -3,6 +3,7 @@
 import pandas as pd
 import plotly.graph_objects as go
 
+from bench.figures.apart import apart
 from bench.figures.look import COLOURS, QUANTITIES, finish, plain, style
 
 
@@ -13,6 +14,7 @@ def intervals(frame: pd.DataFrame, metric: str = "miou") -> go.Figure:
     """
     quantity = QUANTITIES[metric]
     shown = frame.dropna(subset=[metric]).sort_values(metric, ascending=False)
+    shown = shown.assign(line=apart(shown["row"], 40))
     figure = go.Figure()
     for place, (_, rows) in enumerate(shown.groupby("rank", dropna=False, sort=True)):
         title = f"rank {rows['rank'].iloc[0]:.0f}" if rows["rank"].notna().all() else "unranked"
@@ -22,16 +24,15 @@ def intervals(frame: pd.DataFrame, metric: str = "miou") -> go.Figure:
         figure.add_trace(
             go.Scatter(
                 x=value,
-                y=[plain(each, 40) for each in rows["row"]],
+                y=rows["line"],
                 error_x={"type": "data", "array": high - value, "arrayminus": value - low, "color": COLOURS[place % len(COLOURS)]},
                 mode="markers",
                 name=title,
-                customdata=[[each] for each in texts],
-                hovertemplate=f"%{{y}}<br>{quantity.hover('x')}%{{customdata[0]}}<extra></extra>",
+                customdata=list(zip(texts, map(plain, rows["row"]), strict=True)),
+                hovertemplate=f"%{{customdata[1]}}<br>{quantity.hover('x')}%{{customdata[0]}}<extra></extra>",
                 marker=style(place)["marker"],
             )
         )
     finish(figure, f"{quantity.title} with 95 % intervals", quantity.axis, "", zero=False)
-    order = [plain(each, 40) for each in shown["row"]]
-    figure.update_yaxes(type="category", categoryorder="array", categoryarray=order[::-1])
+    figure.update_yaxes(type="category", categoryorder="array", categoryarray=shown["line"].tolist()[::-1])
     return figure.update_layout(height=140 + 26 * max(3, len(shown)), showlegend=shown["rank"].nunique() < 12)

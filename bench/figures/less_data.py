@@ -3,25 +3,35 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from bench.figures.look import GREY, QUANTITIES, band, finish, plain, style
+from bench.figures.apart import apart, places
+from bench.figures.look import DASHES, GREY, QUANTITIES, band, finish, plain, style
+
+_FILLED = ("", "-open", "-open-dot", "-dot")
+"""Markers of one model without augmentation, with one, with another ..."""
 
 
-def less_data(frame: pd.DataFrame, metric: str = "miou") -> go.Figure:
+def less_data(frame: pd.DataFrame, metric: str = "miou", *, among: pd.DataFrame | None = None) -> go.Figure:
     """A score over the number of training images (log), one line a model and augmentation, intervals as bands.
 
     ``frame`` is that of `bench.load_results`; what was not trained here has no number of images and is left out.
+    ``among`` holds all rows where ``frame`` has some of them: each model then looks as it does among all.
     """
     quantity = QUANTITIES[metric]
     shown = frame.dropna(subset=["train_images", metric])
-    sets, models = shown["dataset"].nunique(), sorted(shown["model"].unique())
-    augmentations = sorted(shown["augmentation"].dropna().unique(), key=lambda name: (name != "none", name))
+    sets, looks = shown["dataset"].nunique(), places(shown, ("model",), among)
+    known = (shown if among is None else among)["augmentation"]
+    augmentations = sorted({*shown["augmentation"].dropna(), *known.dropna()}, key=lambda name: (name != "none", name))
+    order = {name: place for place, name in enumerate(augmentations)}
+    shown = shown.assign(order=shown["augmentation"].map(order))
     figure = go.Figure()
-    for (dataset, model, augmentation), rows in shown.groupby(["dataset", "model", "augmentation"]):
+    for (dataset, model, _, augmentation), rows in shown.groupby(["dataset", "model", "order", "augmentation"]):
+        place = order[augmentation]
         rows = rows.sort_values("train_images")
         name = plain(" · ".join([str(model), f"augmentation {augmentation}", *([str(dataset)] if sets > 1 else [])]))
-        # Colour and marker say which model, the dash which augmentation.
-        look = style(models.index(model))
-        look["line"]["dash"] = style(augmentations.index(augmentation))["line"]["dash"]
+        # Colour and shape of the marker say which model; the dash, and how the marker is filled, which augmentation.
+        look = style(looks[str(model),])
+        look["line"]["dash"] = DASHES[place % len(DASHES)]
+        look["marker"]["symbol"] += _FILLED[place % len(_FILLED)]
         low, high = (rows[f"{metric}_{end}"] * quantity.scale for end in ("low", "high"))
         if (bounded := low.notna() & high.notna()).sum() > 1:
             x = rows["train_images"][bounded].tolist()
@@ -57,7 +67,7 @@ def differences(pairs: pd.DataFrame, metric: str = "miou") -> go.Figure:
         figure.add_trace(
             go.Scatter(
                 x=value,
-                y=[plain(each) for each in shown["pair"]],
+                y=apart(shown["pair"]),
                 error_x={"type": "data", "array": shown["high"] * 100 - value, "arrayminus": value - shown["low"] * 100},
                 mode="markers",
                 customdata=[[each] for each in p],

@@ -4,28 +4,29 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from bench.errors import BenchError
+from bench.figures.apart import places
 from bench.figures.look import GREY, QUANTITIES, band, finish, plain, stride_axis, style
 
 _SPEED = ("images_per_s", "latency_ms", "latency_p95_ms", "peak_memory_gib")
 _BOUNDED = ("miou", "boundary_iou")
 
 
-def stride(frame: pd.DataFrame, metric: str = "miou", *, of_ceiling: bool = False) -> go.Figure:
+def stride(frame: pd.DataFrame, metric: str = "miou", *, of_ceiling: bool = False, among: pd.DataFrame | None = None) -> go.Figure:
     """A score, speed or cost over output stride (log), one line a family; intervals as bands, ceilings dashed.
 
     ``frame`` is that of `bench.load_results`. Lines of several data sets, and speeds measured under several conditions, are kept
     apart and named so. ``of_ceiling`` shows mIoU or Boundary IoU as a share of what prediction at the stride could reach; raises
-    BenchError for other quantities.
+    BenchError for other quantities. ``among`` holds all rows where ``frame`` has some of them: each family then looks as among all.
     """
     if of_ceiling and metric not in _BOUNDED:
         raise BenchError(f"{metric!r} has no ceiling; those that have one: {', '.join(_BOUNDED)}")
     quantity, column = QUANTITIES[metric], f"{metric}_of_ceiling" if of_ceiling else metric
     shown = frame.dropna(subset=["output_stride", column]) if column in frame else frame.iloc[:0]
-    sets, places = shown["dataset"].nunique(), {name: place for place, name in enumerate(sorted(frame["family"].unique()))}
+    sets, looks = shown["dataset"].nunique(), places(frame, ("family",), among)
     figure = go.Figure()
     for (dataset, family, measured), members in _lines(shown, metric):
         name = " · ".join([family, *([dataset] if sets > 1 else []), *([measured] if measured else [])])
-        _add_line(figure, members.sort_values("output_stride"), metric, of_ceiling, plain(name), places[family])
+        _add_line(figure, members.sort_values("output_stride"), metric, of_ceiling, plain(name), looks[family,])
     if not of_ceiling and metric in _BOUNDED:
         for label, members in shown.groupby("dataset"):
             _add_ceiling(figure, members, metric, plain(f"ceiling of the labels, {label}") if sets > 1 else "ceiling of the labels")

@@ -14,15 +14,16 @@ from bench.errors import BenchError
 from bench.store import Result, read_json
 from bench.stored import inside, note_of
 from dashboard.source import cells, chosen, curves, file_text
-from dashboard.views.draw import draw
-from dashboard.words import literal, short
+from dashboard.views.draw import draw, draw_table
+from dashboard.views.facts import facts, fields
+from dashboard.views.notes import tell
+from dashboard.words import cause, literal, short
 
 _IDS_SHOWN = 2000
 
 
 def page() -> None:
     """Draw one cell: scores, spec, environment, data, timings, its run in MLflow, and the command that repeats it."""
-    st.title("Cell")
     known = cells()
     if not known:
         st.info("No cell of this suite can be shown.")
@@ -33,7 +34,7 @@ def page() -> None:
     store = chosen().store
     result, failure = store.result(cell.id), store.failure(cell.id)
     if failure:
-        st.error(literal(f"{failure.cause}: {failure.message}"))
+        st.error(literal(f"{cause(failure.cause)}: {failure.message}"))
     elif not result:
         st.info("This cell has no result yet.")
     _repeat(cell)
@@ -41,11 +42,11 @@ def page() -> None:
     if result:
         _scores(result)
         _data(cell, result)
-        _facts("Timings (s)", result.seconds)
-        _facts("Environment", result.environment)
+        _facts("Timings", result.seconds)
+        _facts("Environment", _environment(result))
     _curve(cell)
     with st.expander("Resolved spec"):
-        st.json(cell.to_json(), expanded=2)
+        draw_table(fields(cell.to_json()), "Every field of the cell's spec", whole=True)
     log = file_text(inside(store, cell.id, "log.txt"))
     if log:
         with st.expander("The end of its log"):
@@ -71,32 +72,39 @@ def _repeat(cell: Cell) -> None:
 
 def _scores(result: Result) -> None:
     st.subheader("Scores")
-    rows = [{"Number": name, "Value": value} for name, value in result.metrics.items()]
-    profile = {key: value for key, value in (result.profile or {}).items() if isinstance(value, (int, float))}
-    rows += [
-        {"Number": name, "Value": value} for name, value in {**result.model, **profile}.items() if isinstance(value, (int, float))
-    ]
     left, right = st.columns(2)
     with left:
-        config = {"Value": st.column_config.NumberColumn(format="%.4g")}
-        st.dataframe(pd.DataFrame(rows), column_config=config, hide_index=True, alt="Scores in 0 to 1, cost and speed of the cell")
+        draw_table(facts({**result.metrics, **result.model}), "Scores and size of the cell", whole=True)
     with right:
-        classes = pd.DataFrame(result.per_class)
-        st.dataframe((classes.rename(index=short) * 100).round(1), alt="Scores of each class in percent")
+        draw_table(facts(result.profile or {}), "Speed and memory of the cell", whole=True)
+    classes = (pd.DataFrame(result.per_class) * 100).rename(index=short, columns=figures.CLASS_SCORES)
+    if len(classes):
+        percent = {str(name): st.column_config.NumberColumn(f"{name} %", format="%.1f") for name in classes}
+        draw_table(classes, "Scores of each class in percent", percent, index=True, whole=True)
     _facts("Checkpoint reported", result.chosen)
 
 
-def _facts(title: str, facts: Mapping[str, object]) -> None:
-    if facts:
+def _facts(title: str, known: Mapping[str, object]) -> None:
+    if known:
         st.subheader(title)
-        table = pd.DataFrame([{"Fact": key, "Value": short(value, 300)} for key, value in facts.items()])
-        st.dataframe(table, hide_index=True, alt=title)
+        draw_table(facts(known), title, whole=True)
+
+
+def _environment(result: Result) -> dict[str, object]:
+    """Where it was scored; where it was trained is said only as far as that was elsewhere."""
+    here = {key: value for key, value in result.environment.items() if key != "training"}
+    there = result.environment.get("training")
+    apart = {key: value for key, value in there.items() if here.get(key) != value} if isinstance(there, Mapping) else {}
+    return {**here, "training": apart} if apart else here
 
 
 def _data(cell: Cell, result: Result) -> None:
-    plain = {key: value for key, value in result.data.items() if not isinstance(value, dict)}
-    prints = {f"fingerprint of {split}": value for split, value in (cell.fingerprints or {}).items()}
-    _facts("Data", {**plain, **prints})
+    plain = {key: value for key, value in result.data.items() if key != "rules"}
+    _facts("Data", {**plain, "fingerprint": cell.fingerprints or {}})
+    if isinstance(rules := result.data.get("rules"), Mapping):
+        with st.expander("How boundaries were measured"):
+            for name, rule in rules.items():
+                st.markdown(f"**{literal(name)}:** {literal(rule)}")
     path = inside(chosen().store, cell.id, "train_ids.json")
     ids = read_json(path) if path.exists() else []
     if isinstance(ids, list) and ids:
@@ -107,7 +115,8 @@ def _data(cell: Cell, result: Result) -> None:
 
 
 def _curve(cell: Cell) -> None:
-    found = curves([cell])
+    found, faults = curves([cell])
+    tell(faults)
     if len(found):
         st.subheader("Training")
         left, right = st.columns(2)

@@ -9,7 +9,7 @@ from bench.figures.look import QUANTITIES
 from bench.names import names
 from bench.pairs import spec_differences
 from dashboard.source import ranked_rows
-from dashboard.views.draw import draw
+from dashboard.views.draw import draw, draw_table
 from dashboard.words import literal, short
 
 
@@ -48,4 +48,4 @@ def draw_comparison(picked: list[str], metric: str) -> None:
     ]
     if specs:
         st.markdown(f"What sets **{literal(short(first))}** apart:")
-        st.dataframe(pd.DataFrame(specs), hide_index=True, alt="Fields in which the specs of the compared rows differ")
+        draw_table(pd.DataFrame(specs), "Fields in which the specs of the compared rows differ")

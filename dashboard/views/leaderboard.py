@@ -18,25 +18,22 @@ from bench.paper.sheet import sheet
 from bench.stored import ranked
 from dashboard.source import Shown, breakdown, chosen, table
 from dashboard.views import choose, compared
-from dashboard.views.draw import draw
-from dashboard.words import literal, short
+from dashboard.views.draw import draw, draw_table
+from dashboard.words import literal, short, status
 
-_SHOWN_INTERVALS = 60
+_SHOWN_INTERVALS, _SHOWN_CLASSES = 60, 8
 _ENDINGS = {"csv": ("CSV", "csv", "text/csv"), "md": ("Markdown", "md", "text/markdown"), "latex": ("LaTeX", "tex", "text/x-tex")}
 
 
 def page() -> None:
     """Draw the table, its intervals, notes and downloads, and compare the rows the reader picks."""
-    st.title("Leaderboard")
     metric = choose.score("Ranked by")
     shown = table(metric)
-    for problem in shown.problems:
-        st.warning(literal(problem))
     if shown.frame.empty:
         st.info("No cell of this suite can be shown.")
         return
     rows = choose.filtered(shown.frame)
-    st.dataframe(tabled(rows, metric), column_config=_columns(), hide_index=True, alt="Ranked rows with scores in percent")
+    draw_table(tabled(rows, metric), "Ranked rows with scores in percent", _columns())
     _downloads(rows["row"].tolist(), metric)
     picked = choose.some("Compare rows", rows["row"].tolist(), key="compare", most=6, empty="pick two or more")
     if len(picked) == 1:
@@ -48,21 +45,24 @@ def page() -> None:
         alt = f"{QUANTITIES[metric].title} of {len(few)} rows with 95 % intervals, the best on top"
         if rows["dataset"].nunique() > 1:
             st.subheader(literal(dataset))
+            alt += f", on {short(dataset)}"
         draw(figures.intervals(few, metric), f"intervals-{dataset}", alt)
         if len(few) < len(members):
             st.caption(f"The first {len(few)} of {len(members)} rows. The filter above finds the others.")
     for warning in shown.warnings:
-        st.warning(literal(warning))
+        st.warning(literal(warning, 1000))
     for note in shown.notes:
         st.caption(literal(note, 1000))
-    _per_class(rows)
+    _per_class(rows, shown.frame)
 
 
 def tabled(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The table as it is shown: scores in percent, words cut where they are long, columns that say nothing left out."""
     scores = [name for name in dict.fromkeys((metric, "miou", "boundary_iou")) if name in rows]
-    words = ["model", "dataset", "augmentation", "fraction", "status"]
-    plain = rows[["rank", *words[:4], "output_stride"]].copy()
+    words = ["dataset", "augmentation", "fraction", "status"]
+    # What a row lacks is said before the columns in which it is lacking.
+    plain = rows[["rank", "model", "status", *words[:3], "output_stride"]].copy()
+    plain["status"] = plain["status"].map(status)
     for name in ("model", "dataset", "augmentation"):
         plain[name] = rows[name].map(lambda text: short(text) if text is not None and text == text else None)
     plain["model"] = plain["model"].where(~rows["external"].astype(bool), plain["model"] + " †")
@@ -71,8 +71,8 @@ def tabled(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
             if column in rows and rows[column].notna().any():
                 plain[column] = pd.to_numeric(rows[column]) * 100
     plain["miou_of_ceiling"] = rows["miou_of_ceiling"] * 100
-    plain = plain.join(rows[["images_per_s", "latency_ms", "parameters", "seeds", "status"]])
-    constant = [name for name in words if plain[name].nunique(dropna=False) == 1 and name != "model"]
+    plain = plain.join(rows[["images_per_s", "latency_ms", "parameters", "seeds"]])
+    constant = [name for name in words if plain[name].nunique(dropna=False) == 1 and not (name == "status" and plain[name].any())]
     return plain.drop(columns=constant)
 
 
@@ -118,12 +118,11 @@ def written(shown: Shown, wanted: list[str], metric: str, to: str) -> str:
     return FORMATS[to]([row for name, row in zip(names(rows), rows, strict=True) if name in set(wanted)])
 
 
-def _per_class(rows: pd.DataFrame) -> None:
+def _per_class(rows: pd.DataFrame, whole: pd.DataFrame) -> None:
     st.subheader("Classes")
-    classes = breakdown("class")
-    few = rows["row"].head(8).tolist()
-    shown = classes[classes["row"].isin(few)] if len(classes) else classes
-    if not len(shown):
+    few = rows.loc[rows["miou"].notna(), "row"].head(_SHOWN_CLASSES).tolist()
+    shown, _ = breakdown("class", few) if few else (pd.DataFrame(), [])
+    if shown.empty:
         st.info("No score is kept for single classes here.")
         return
     score = st.selectbox(
@@ -133,8 +132,9 @@ def _per_class(rows: pd.DataFrame) -> None:
         key="class_score",
         bind="query-params",
     )
-    draw(figures.classes(shown, score), "classes", f"{score} of each class for {len(few)} rows")
+    draw(figures.classes(shown, score, among=whole), "classes", f"{score} of each class for {len(few)} rows")
     wide = shown.pivot_table(index="class", columns="row", values=score, sort=False, observed=True) * 100
     if wide.columns.map(short).is_unique:
         wide = wide.rename(columns=short)
-    st.dataframe(wide.rename(index=short).round(1), alt="Scores of each class in percent; classes down, rows across")
+    percent = {str(name): st.column_config.NumberColumn(format="%.1f") for name in wide}
+    draw_table(wide.rename(index=short), "Scores of each class in percent; classes down, rows across", percent, index=True)

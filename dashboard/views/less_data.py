@@ -8,9 +8,8 @@ from bench.compare import differences_of
 from bench.errors import BenchError
 from bench.figures.look import QUANTITIES
 from bench.leaderboard import Row
-from bench.names import names
 from bench.pairs import pairs_along
-from dashboard.source import chosen, rows, table, with_sums
+from dashboard.source import chosen, some_rows, table, with_sums
 from dashboard.views import choose
 from dashboard.views.draw import draw
 
@@ -19,7 +18,6 @@ _MANY = 6
 
 def page() -> None:
     """Draw a score over the number of training images, and what augmentation changes at each of them."""
-    st.title("Less data")
     metric = choose.score()
     frame = table(metric).frame
     trained = frame[~frame["external"].astype(bool)].dropna(subset=[metric])
@@ -30,7 +28,11 @@ def page() -> None:
     shown = trained[trained["model"].isin(models)] if models else trained
     if shown["train_images"].nunique() < 2:
         st.info("All rows were trained on the same number of images. `fraction: [1, 1/4]` in a suite's matrix makes a curve here.")
-    draw(figures.less_data(shown, metric), "less-data", f"{QUANTITIES[metric].title} over the number of training images")
+    draw(
+        figures.less_data(shown, metric, among=trained),
+        "less-data",
+        f"{QUANTITIES[metric].title} over the number of training images",
+    )
     st.subheader("What augmentation changes")
     pairs = augmented(shown["row"].tolist(), metric, chosen().root, chosen().suite, chosen().stamp)
     if pairs.empty:
@@ -53,8 +55,10 @@ def _spread(trained: pd.DataFrame) -> list[str]:
 @st.cache_data(show_spinner="Testing differences …", max_entries=8)
 def augmented(shown: list[str], metric: str, root: str, suite: str, stamp: str) -> pd.DataFrame:
     """The paired differences between an augmentation and none, all else alike, of the rows of these names."""
-    every = rows()
-    picked = {name: row for name, row in zip(names(every), every, strict=True) if name in set(shown)}
+    picked = some_rows(shown)
+    # Model by model, the most data first: the table's own order is that of the scores.
+    order = sorted(picked, key=lambda name: (picked[name].cells[0].model_label, -picked[name].cells[0].fraction, name))
+    picked = {name: picked[name] for name in order}
     named = dict(zip(picked, with_sums(list(picked.values())), strict=True))
     # Only rows of one model and share can differ in the augmentation alone: comparing all with all would take minutes.
     groups: dict[tuple[object, ...], list[Row]] = {}

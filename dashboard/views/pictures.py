@@ -11,7 +11,7 @@ from bench.figures.pictures import RIGHT, VOID_COLOUR, WRONG, coloured, errors
 from bench.metrics.scores import Floats
 from bench.prepared import Prepared, has_predictions, predictions, prepared
 from bench.scored import read
-from dashboard.source import cells, chosen, rows
+from dashboard.source import cells, chosen
 from dashboard.views import choose
 from dashboard.views.draw import draw, on_phone
 from dashboard.words import literal, short
@@ -31,20 +31,24 @@ trained again."""
 
 def page() -> None:
     """Draw one image with the predictions of some models, the most telling image first."""
-    st.title("Pictures")
     store = chosen().store
     known = {cell.label: cell for cell in cells() if store.state(cell.id) == "finished" and has_predictions(store, cell)}
     if not known:
         st.info("No label maps were kept for this suite, so there is nothing to draw.")
         st.markdown(_KEEP)
         return
+    sets = list(dict.fromkeys(cell.dataset_label for cell in known.values()))
+    dataset = choose.one("Data set", sets, key="pictures_of") if len(sets) > 1 else sets[0]
+    known = {label: cell for label, cell in known.items() if cell.dataset_label == dataset}
     # By default the models most unlike each other: the first and the last row of the suite, one seed each.
-    firsts = [label for row in rows() if (label := row.cells[0].label) in known] or list(known)
+    firsts = list({cell.group: label for label, cell in reversed(known.items())}.values())[::-1]
     default = list(dict.fromkeys([firsts[0], firsts[-1]]))
-    picked = choose.some("Models", list(known), key="cells_shown", default=default, most=6, empty="pick some")
-    shown = [known[label] for label in picked or default]
+    # A list of its own for each data set: what was picked in one cannot stay picked in another.
+    key = "cells_shown" + (f"_{sets.index(dataset) + 1}" if len(sets) > 1 else "")
+    picked = choose.some("Models", list(known), key=key, default=default, most=6, empty="pick some") or default
+    shown = [known[label] for label in picked]
     shown = [cell for cell in shown if (cell.dataset, cell.fingerprints) == (shown[0].dataset, shown[0].fingerprints)]
-    if len(shown) < len(picked or default):
+    if len(shown) < len(picked):
         st.info("Models on other images than the first's are left out.")
     data = prepared(store, shown[0])
     left, middle, right = st.columns(3)
@@ -52,6 +56,7 @@ def page() -> None:
         order = choose.one("Sorted by", list(_ORDERS), key="order")
     names, values = _ordered(chosen().root, [cell.id for cell in shown], order, chosen().stamp)
     words = dict(zip(names, values, strict=True))
+    st.caption(literal(f"{' against '.join(short(cell.label) for cell in shown)}, on the {len(names)} images of {dataset}.", 1000))
     with middle:
         name = st.selectbox(
             "Image", names, format_func=lambda each: f"{short(each)}  ({words[each]})", key="image", bind="query-params"

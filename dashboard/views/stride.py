@@ -8,7 +8,7 @@ from bench.figures.look import QUANTITIES
 from dashboard.source import table
 from dashboard.views import choose
 from dashboard.views.draw import draw
-from dashboard.words import literal
+from dashboard.words import literal, short
 
 _METRICS = ("miou", "boundary_iou", "images_per_s")
 _BOUNDED = ("miou", "boundary_iou")
@@ -27,8 +27,8 @@ def few_families(rows: pd.DataFrame) -> pd.DataFrame:
 
 def page() -> None:
     """Draw accuracy, boundary accuracy and throughput against output stride, for each data set."""
-    st.title("Output stride")
-    rows = choose.filtered(table().frame)
+    whole = table().frame
+    rows = choose.filtered(whole)
     of_ceiling = st.toggle(
         "% of ceiling", key="of_ceiling", bind="query-params", help="Scores as a share of what prediction at the stride could reach"
     )
@@ -43,8 +43,8 @@ def page() -> None:
         for column, metric in zip(st.columns(3), _METRICS, strict=True):
             share = of_ceiling and metric in _BOUNDED
             what = f"{QUANTITIES[metric].title}{', share of its ceiling,' if share else ''}"
-            alt = f"{what} by output stride, one line a family of models"
-            figure = figures.stride(members, metric, of_ceiling=share)
+            alt = f"{what} by output stride on {short(dataset)}, one line a family of models"
+            figure = figures.stride(members, metric, of_ceiling=share, among=whole)
             if (
                 metric not in _BOUNDED and not of_ceiling
             ):  # its legend lacks the ceiling's entry; as long a one keeps the axes level
@@ -52,7 +52,8 @@ def page() -> None:
                 figure.add_scatter(**nothing, name="\u2007" * 20)
             with column:
                 draw(figure, f"stride-{dataset}-{metric}", alt)
+    ceiling = "The ceiling" if of_ceiling else "The dashed line"
     st.caption(
-        "Bands and bars are 95 % intervals. The dashed line is what the labels themselves score when they are reduced to the "
+        f"Bands and bars are 95 % intervals. {ceiling} is what the labels themselves score when they are reduced to the "
         "stride and enlarged again. Throughput is compared within one device, precision, resolution and batch alone."
     )
