@@ -9,6 +9,7 @@ from bench.metrics.dialects import DIALECTS, distinct, same_as
 from bench.names import listed, marked
 
 _TOLD = 3  # pairs and conventions named in a sentence
+_AT_ONCE = 64  # cells
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,12 @@ def by_convention(rows: list[Row]) -> dict[str, list[float]]:
 
 
 def _scores(rows: list[Row], name: str) -> list[float]:
-    return [float(np.mean(DIALECTS[name].of_each(np.stack([cell.areas for cell in row.images])))) for row in rows]
+    """Of rows scored on as many images and classes each: many cells at once, which is several times quicker."""
+    cells = [cell.areas for row in rows for cell in row.images]
+    batches = [np.stack(cells[begin : begin + _AT_ONCE]) for begin in range(0, len(cells), _AT_ONCE)]
+    scores = np.concatenate([DIALECTS[name].of_each(batch) for batch in batches])
+    ends = np.cumsum([len(row.images) for row in rows])
+    return [float(np.mean(each)) for each in np.split(scores, ends[:-1])]
 
 
 def flips(rows: list[Row]) -> list[Flip]:
@@ -52,7 +58,7 @@ def flips(rows: list[Row]) -> list[Flip]:
             reversed_ = (tables[:, first + 1 :] - tables[:, first, None] > 1e-9) & led
             for second in np.flatnonzero(reversed_.any(0)).tolist():
                 behind = group[first + 1 + second]
-                names = tuple(name for name, flipped in zip(others, reversed_[:, second], strict=True) if flipped)
+                names = tuple(others[place] for place in np.flatnonzero(reversed_[:, second]).tolist())
                 found.append(Flip(named[id(ahead)], named[id(behind)], ahead.rank != behind.rank, names))
     return found
 

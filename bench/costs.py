@@ -69,10 +69,14 @@ class Costs:
             self.known = {key: Measured(**value) for key, value in told.items() if set(value) == names}
         except (BenchError, TypeError, AttributeError):
             pass
+        self._latest = {name.partition(" on ")[0]: each for name, each in self.known.items()}
+        self._configurations: dict[tuple[int, ...], tuple[tuple[Any, ...], str]] = {}
 
     def add(self, key: str, measured: Measured) -> None:
         """Keep a measurement."""
+        self.known.pop(key, None)  # the last one measured stands last
         self.known[key] = measured
+        self._latest[key.partition(" on ")[0]] = measured
         write_json(self.path, {key: asdict(each) for key, each in self.known.items()})
 
     def of(self, cell: Cell, device: str, threads: int | None) -> Measured | None:
@@ -83,7 +87,21 @@ class Costs:
         self, cell: Cell, device: str, threads: int | None, samples: Mapping[str, list[Sample]], save_every_s: float
     ) -> Cost | None:
         """What a cell will take, from the samples of every split by `split_key`; None where nothing was measured, or it failed."""
-        measured = self.of(cell, device, threads)
+        return self.foretell(cell, self.of(cell, device, threads), samples, save_every_s)
+
+    def latest(self, cell: Cell) -> Measured | None:
+        """What was measured of a cell's configuration last, on whatever device."""
+        # Cells of a suite share these objects, and ten thousand of them have a few hundred configurations.
+        parts = (cell.model, cell.dataset, cell.recipe, cell.augmentation, cell.eval, cell.profile)
+        place = tuple(map(id, parts))
+        if place not in self._configurations:
+            self._configurations[place] = (parts, configuration(cell))  # the parts are held: ids of living objects differ
+        name = self._configurations[place][1]
+        return self._latest.get(name)
+
+    @staticmethod
+    def foretell(cell: Cell, measured: Measured | None, samples: Mapping[str, list[Sample]], save_every_s: float) -> Cost | None:
+        """What a cell takes by a measurement of its configuration."""
         counts = images(cell, samples)
         if measured is None or measured.error or counts is None:
             return None
@@ -99,12 +117,17 @@ class Costs:
 
 
 def key(cell: Cell, device: str, threads: int | None) -> str:
-    """The name of a cell's configuration on a kind of device: all that decides the cost of a step."""
+    """The name of a cell's configuration on a kind of device."""
+    return f"{configuration(cell)} on {device}" + (f", {threads} threads" if threads and device.startswith("CPU") else "")
+
+
+def configuration(cell: Cell) -> str:
+    """A hash of all that decides the cost of a cell's step on a device."""
     recipe = cell.recipe.model_dump(mode="json", exclude=_FREE | ({"devices"} if cell.recipe.devices == 1 else set()))
     parts = [cell.model.model_dump(mode="json", exclude={"init_from"}), cell.dataset.model_dump(mode="json"), recipe]
     parts += [cell.augmentation.model_dump(mode="json"), cell.eval.model_dump(mode="json")]
     parts += [cell.profile and cell.profile.model_dump(mode="json")]
-    return f"{digest(parts)[:16]} on {device}" + (f", {threads} threads" if threads and device.startswith("CPU") else "")
+    return digest(parts)[:16]
 
 
 def images(cell: Cell, samples: Mapping[str, list[Sample]]) -> dict[str, int] | None:

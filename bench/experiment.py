@@ -1,5 +1,6 @@
 """One cell from its spec to its result: train or go on, choose the weights, score, profile, write."""
 
+import os
 import platform
 import time
 from collections.abc import Callable
@@ -136,6 +137,8 @@ def set_up(job: Job, device: torch.device) -> None:
     if job.threads:
         torch.set_num_threads(job.threads)
     if device.type == "cuda":
+        if job.cell.recipe.deterministic:  # else matrix products refuse; read once, at the first of them
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.cuda.set_device(device)
         torch.backends.cudnn.benchmark = not job.cell.recipe.deterministic
     if job.cell.recipe.deterministic != torch.are_deterministic_algorithms_enabled():

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,6 +64,11 @@ class Row:
 
     def to_json(self) -> dict[str, Any]:
         """The documented keys of `--json` and of every export."""
+        return dict(self._record)
+
+    @cached_property
+    def _record(self) -> dict[str, Any]:
+        # A table asks once for each of its columns.
         first = self.cells[0]
         row: dict[str, Any] = {
             "rank": self.rank,

@@ -4,27 +4,23 @@ Numpy alone, so that a leaderboard opens at once.
 """
 
 import io
-import os
-import struct
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import BenchError
+from bench.npz import load_arrays
 from bench.store import write_whole
 
 Counts = NDArray[np.integer[Any]]
 RESCORE = "Score the cell again, without training: bench rescore SUITE"
 """What to do about a trained cell whose sums are damaged."""
-_DIRECTORY_END = struct.Struct("<4s4HIIH")
-"""The last record of a zip file: mark, disks and entries, length and place of the directory, length of the comment."""
 
 
 @dataclass(frozen=True)
@@ -67,45 +63,12 @@ class PerImage:
 
 def read_arrays(path: Path, names: Iterable[str], mend: str = RESCORE) -> dict[str, Any]:
     """Some of the arrays of a file that `PerImage.write` wrote; the others are not decompressed."""
-    if not path.exists():
-        raise BenchError(f"{path} is missing. {mend}")
     try:
-        with ZipFile(path) as saved:
-            return {name: _array(saved.read(f"{name}.npy")) for name in names}
+        return load_arrays(path, tuple(names))
+    except FileNotFoundError:
+        raise BenchError(f"{path} is missing. {mend}") from None
     except (OSError, BadZipFile, KeyError, ValueError, EOFError, NotImplementedError, zlib.error) as error:
         raise damaged(path, getattr(error, "strerror", None) or error, mend) from None
-
-
-def _array(content: bytes) -> Any:
-    """What `numpy.load` would make of one array's file, which reads ten thousand headers that are alike one by one."""
-    if content[:8] != b"\x93NUMPY\x01\x00":
-        return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-    begin = 10 + int.from_bytes(content[8:10], "little")
-    shape, by_column, dtype = _header(content[8:begin])
-    return np.frombuffer(content, dtype, offset=begin).reshape(shape, order="F" if by_column else "C")
-
-
-@lru_cache(maxsize=1024)
-def _header(text: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    shape, by_column, dtype = np.lib.format.read_array_header_1_0(io.BytesIO(text))
-    if dtype.hasobject:
-        raise ValueError("it holds Python objects, which are never loaded")
-    return shape, by_column, dtype
-
-
-def looks_whole(path: Path) -> bool:
-    """Whether a file is there and ends as `PerImage.write` ends one, at no more cost than opening it.
-
-    What is cut off does not; bytes that changed inside are found by what reads them.
-    """
-    try:
-        with path.open("rb", buffering=0) as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _DIRECTORY_END.size))
-            mark, *_, length, offset, comment = _DIRECTORY_END.unpack(file.read())
-    except (OSError, struct.error):
-        return False
-    return mark == b"PK\5\6" and offset + length + _DIRECTORY_END.size == size and comment == 0
 
 
 def readable(path: Path) -> bool:

@@ -15,7 +15,8 @@ from bench.data.leak import no_leak
 from bench.data.samples import Sample, labelled, list_samples
 from bench.errors import BenchError
 from bench.lineage import ancestors
-from bench.per_image import damaged, looks_whole
+from bench.npz import looks_whole
+from bench.per_image import damaged
 from bench.store import Store, split_key
 
 

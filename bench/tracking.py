@@ -23,6 +23,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 ARTIFACTS = ("cell.json", "train_ids.json", "curve.jsonl", "per_image.npz", "result.json", "failed.json", "log.txt")
 SUITE = "suite.json"
 """The artifact with what a cell's own files do not say of its suite: file name, contests, and the cell's place."""
@@ -107,23 +108,30 @@ class Mirror:
             raise
 
     def _run(self, cell_id: str, folder: Path) -> str:
-        """The run of a cell, found by its tag, or a new one with the cell's parameters."""
-        found = self.client.search_runs([self.experiment], f"tags.`{CELL_TAG}` = '{cell_id}'", max_results=1)
-        if found:
-            return str(found[0].info.run_id)
+        """The run of a cell, found by its tag, or a new one, with the cell's parameters."""
         cell = read_json(folder / "cell.json")
-        label = cell["labels"]
-        recipe = f"{label['augmentation']} {cell['fraction']:.4g} seed {cell['seed']}" if cell["train"] else "external"
-        name = f"{label['model']} {recipe}"
-        run = self.client.create_run(
-            self.experiment, run_name=name, tags={CELL_TAG: cell_id, **{f"label.{k}": v for k, v in label.items()}}
-        )
+        run = self._found(cell_id)
+        if run is None:
+            label = cell["labels"]
+            recipe = f"{label['augmentation']} {cell['fraction']:.4g} seed {cell['seed']}" if cell["train"] else "external"
+            tags = {CELL_TAG: cell_id, **{f"label.{k}": v for k, v in label.items()}}
+            made = self.client.create_run(self.experiment, run_name=f"{label['model']} {recipe}", tags=tags)
+            run = self._found(cell_id) or str(made.info.run_id)
         if "start" in cell:  # a cell of its own, with a run of its own
             cell["start"] = cell["start"]["labels"]["model"]
+        # Also of a run that was found: what made it may have come no further. Sent twice they change nothing.
         params = [self.entities.Param(key, str(value)[:6000]) for key, value in _flat(cell)]
         for begin in range(0, len(params), 100):  # as many as a server takes at once
-            self.client.log_batch(run.info.run_id, params=params[begin : begin + 100])
-        return str(run.info.run_id)
+            self.client.log_batch(run, params=params[begin : begin + 100])
+        return run
+
+    def _found(self, cell_id: str) -> str | None:
+        """The run with a cell's tag. Of several the first stays: a server that answers late may have been asked twice."""
+        runs = self.client.search_runs([self.experiment], f"tags.`{CELL_TAG}` = '{cell_id}'", max_results=100)
+        ids = [str(run.info.run_id) for run in sorted(runs, key=lambda run: (run.info.start_time, run.info.run_id))]
+        for other in ids[1:]:
+            self.client.delete_run(other)
+        return ids[0] if ids else None
 
     def _send_curve(self, run: str, lines: list[dict[str, Any]]) -> None:
         metrics = [

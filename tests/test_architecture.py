@@ -39,6 +39,7 @@ FLOORS = [
         "bench.sound",
         "bench.job",
         "bench.ceilings",
+        "bench.npz",
         "bench.per_image",
         "bench.predictions",
         "bench.reuse",

@@ -1,14 +1,23 @@
 """Costs: one measurement a configuration, and the arithmetic of a prediction."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from bench.cli.app import app
 from bench.costs import Costs, Measured, key, verdict
 from bench.data.samples import Sample
 from bench.expand import expand
-from bench.store import Store, split_key
+from bench.plan import survey
+from bench.store import Result, Store, split_key, write_json
 from bench.suite import load_suite
+from tests.faults.many_cells import sums_and_result
+from tests.faults.stores import FEW
 
 PRINTS = {"train": "1" * 64, "val": "2" * 64, "test": "3" * 64}
 SUITE = """\
@@ -34,6 +43,37 @@ def test_a_prediction_by_hand(tmp_path: Path) -> None:
     assert cost and cost.train_s == pytest.approx(15 * 0.5 + 2 * 6 * 0.1 + 3 * 0.25)
     assert cost.total_s == pytest.approx(2 + cost.train_s + 5 * 0.2 + 7)
     assert costs.predict(cell, "another GPU", None, samples, 3.0) is None
+
+
+def test_plan_and_status_show_what_was_measured_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "few.yaml").write_text(FEW)
+    monkeypatch.chdir(tmp_path)
+
+    def shown(command: str) -> tuple[list[dict[str, Any]], str]:
+        done = CliRunner().invoke(app, [command, "few.yaml", "--json"])
+        return json.loads(done.stdout), CliRunner().invoke(app, [command, "few.yaml"]).output
+
+    assert "predicted_s" not in shown("plan")[0][0] and "predicted" not in shown("status")[1]
+    store = Store(tmp_path / "runs")
+    store.writable()
+    plan = survey(expand(load_suite(tmp_path / "few.yaml")), tmp_path, store)
+    unet = plan.cells[1]
+    costs = Costs(store)
+    costs.add(key(unet, "a GPU", None), replace(MEASURED, profile_s=70.0))
+    costs.add(key(unet, "CPU: x", 2), MEASURED)  # the last one counts
+    # 12 steps, 3 validations of 4 images, one checkpoint, 6 images scored: as measured, and as a run had predicted and needed
+    expected = 2 + 12 * 0.5 + 3 * 4 * 0.1 + 0.25 + 6 * 0.2 + 7
+    for command in ("plan", "status"):
+        rows = {row["model"]: (row["predicted_s"], row["took_s"]) for row in shown(command)[0]}
+        assert rows == {"fcn": (None, None), "unet": (pytest.approx(expected, abs=0.05), None)}
+    sums, kept = sums_and_result(np.full((12, 6), 100), 0.5, np.random.default_rng(0))
+    kept |= {"seconds": {"train_s": 20.0, "evaluate_s": 1.5}, "predicted": {"total_s": 18.04}}
+    (store.open_cell(unet) / "per_image.npz").write_bytes(sums)
+    write_json(store.folder(unet.id) / "result.json", Result(cell_id=unet.id, cell=unet.to_json(), **kept).model_dump())
+    for command in ("plan", "status"):
+        rows, words = shown(command)
+        assert {row["model"]: (row["predicted_s"], row["took_s"]) for row in rows} == {"fcn": (None, None), "unet": (18.0, 21.5)}
+        assert "Predicted 18 s for finished cells that were measured before; they took 22 s." in words
 
 
 def test_verdicts() -> None:

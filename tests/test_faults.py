@@ -15,6 +15,7 @@ import pytest
 
 from bench.store import Store
 from tests.faults import drivers, kills
+from tests.faults.proxy import proxy
 from tests.faults.stores import FEW, command, environment, files, scores
 
 pytestmark = pytest.mark.slow
@@ -45,6 +46,12 @@ class Net(nn.Conv2d):
         if self.fault == "large" and self.training and len(images) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate much")
         return super().forward(images)
+"""
+
+JUMPING = """
+import itertools, time
+true, jumps = time.time, itertools.cycle([0, 3600, -3600])
+time.time = lambda: true() + next(jumps)
 """
 
 
@@ -136,6 +143,24 @@ def test_preemption_saves_within_the_step_and_asks_to_be_run_again(tmp_path: Pat
     assert scores(tmp_path / "runs") == scores(tmp_path / "whole")
 
 
+@pytest.mark.gpu
+def test_on_a_gpu_a_deterministic_cell_goes_on_to_the_bits_of_an_undisturbed_one(tmp_path: Path) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("there is no GPU")
+    (tmp_path / "few.yaml").write_text(FEW)
+    line = ("few.yaml", *OFF, "--device", "cuda:0", "--set", "train.deterministic=true", "--set", "train.steps=1500")
+    process = subprocess.Popen(command("run", *line), cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: any("loss" in path.read_text() for path in (tmp_path / "runs").glob("cells/*/curve.jsonl")))
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 75
+    run(tmp_path, "run", *line)
+    run(tmp_path, "run", *line, "--store", "whole")
+    assert scores(tmp_path / "runs") == scores(tmp_path / "whole")
+
+
 def test_a_cache_that_was_cut_off_is_made_again(tmp_path: Path) -> None:
     (tmp_path / "few.yaml").write_text(FEW)
     one = ("few.yaml", *OFF, "--set", "matrix.model=[unet]")
@@ -145,6 +170,18 @@ def test_a_cache_that_was_cut_off_is_made_again(tmp_path: Path) -> None:
     pixels.write_bytes(whole[:500])
     assert "prepared small train: 8 images" in run(tmp_path, "run", *one)
     assert pixels.read_bytes() == whole
+
+
+def test_a_clock_that_jumps_by_an_hour_decides_nothing(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(JUMPING)  # in every process of the run
+    (tmp_path / "few.yaml").write_text(FEW)
+    one = ("few.yaml", *OFF, "--checkpoint-every", 0, "--timeout", 100, "--set", "matrix.model=[unet]")
+    words = run(tmp_path, "run", *one)
+    (folder,) = (tmp_path / "runs/cells").iterdir()
+    lines = [json.loads(line) for line in (folder / "curve.jsonl").read_text().splitlines()]
+    assert max(line["time"] for line in lines) - min(line["time"] for line in lines) > 1800, "it did jump"
+    spans = [*json.loads((folder / "result.json").read_text())["seconds"].values(), *(line["seconds"] for line in lines)]
+    assert all(0 <= span < 100 for span in spans) and "note" not in words and not list((tmp_path / "runs/claims").iterdir())
 
 
 @contextmanager
@@ -175,11 +212,11 @@ def test_a_full_disk_ends_the_run_with_one_line_and_loses_nothing(tmp_path: Path
         assert "cannot be written: Read-only file system" in words and len(words.splitlines()) == 1
 
 
-def test_an_mlflow_server_that_goes_away_and_comes_back_ends_up_with_everything(tmp_path: Path) -> None:
+def test_an_mlflow_server_that_goes_away_and_comes_back_ends_up_with_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "few.yaml").write_text(FEW)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     uri = f"http://127.0.0.1:{port}"
     server = serve(tmp_path, port)
     try:
@@ -196,8 +233,40 @@ def test_an_mlflow_server_that_goes_away_and_comes_back_ends_up_with_everything(
         drivers.check_mirror(tmp_path / "runs", uri)
         assert "0 of 4 cells sent" in run(tmp_path, "sync", *settings)
         drivers.check_mirror(tmp_path / "runs", uri)
+        for key in ("BACKOFF_FACTOR", "BACKOFF_JITTER"):
+            monkeypatch.setenv(f"MLFLOW_HTTP_REQUEST_{key}", "0")
+        goes_slow_and_answers_500(tmp_path, port, monkeypatch)
     finally:
         stop(server)
+
+
+def goes_slow_and_answers_500(folder: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another suite, through a proxy: half of what it sends is refused, then heard twice and answered too late, then taken."""
+    (folder / "other.yaml").write_text(FEW.replace("name: few", "name: other"))
+    settings, cells = ("other.yaml", "--store", "between"), folder / "between/cells"
+    with proxy(port) as between:
+        told, asked = ("--tracking-uri", between.uri), list[str]()
+        sent = ("runs/create", "log-batch")
+        between.fails = lambda line: line.endswith(sent) and (asked.append(line) or len(asked) > 3)
+        words = run(folder, "run", *settings, *told, "--threads", "1")
+        assert words.count("MLflow was not brought up to date") == 1 and len(asked) > 3
+        assert len(list(cells.glob("*/result.json"))) == 2 and not list(cells.glob("*/failed.json"))
+        between.fails = lambda line: False
+        asked.clear()
+        between.slow_s = lambda line: 10.0 * (line.endswith("runs/create") and not asked.append(line))
+        with monkeypatch.context() as patience:
+            patience.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "3")
+            words = run(folder, "sync", *settings, *told, code=2)
+        assert len(words.splitlines()) == 1 and "No result is lost; sync again later" in words and len(asked) > 1
+        between.slow_s = lambda line: 0.0
+        run(folder, "sync", *settings, *told)
+        drivers.check_mirror(folder / "between", between.uri, "other")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def serve(folder: Path, port: int) -> "subprocess.Popen[bytes]":

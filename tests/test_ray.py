@@ -1,6 +1,7 @@
 """Cells on a Ray cluster that is really started, on loopback; long forms: tests/faults/ray_cluster.py."""
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -174,6 +175,23 @@ def test_an_address_where_nobody_listens_is_told_at_once(address: str, expected:
 
 
 @needs_ray
+def test_a_cluster_whose_token_is_not_here_is_told_of_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+    from ray.exceptions import AuthenticationError
+
+    from bench.runners.ray import connect
+
+    def refuse(**_: object) -> None:
+        raise AuthenticationError("no authentication token was found.\nMuch more")
+
+    monkeypatch.setattr(ray, "init", refuse)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(BenchError) as caught:
+        connect(Where(None))
+    assert "no authentication token was found." in str(caught.value) and "\n" not in str(caught.value)
+
+
+@needs_ray
 @pytest.mark.slow
 def test_what_breaks_on_a_node_has_its_cause_and_bad_input_is_one_line(tmp_path: Path, two_slots: Cluster) -> None:
     (tmp_path / "faulty.py").write_text(FAULTY)
@@ -214,6 +232,29 @@ def test_a_driver_that_is_stopped_saves_the_cells_and_a_local_one_goes_on(tmp_pa
         assert log.read_text().splitlines().count("finished") == 1, "no cell is done twice"
     bench(tmp_path, "run", "few.yaml", "--tracking", "off", "--threads", 1, "--store", "whole")
     assert len(scores(tmp_path / "runs")) == 4 and scores(tmp_path / "runs") == scores(tmp_path / "whole")
+
+
+def _living(session: int) -> list[str]:
+    """The processes of a session that are not dead and only waiting to be noticed."""
+    listed = subprocess.run(["ps", "-e", "-o", "sid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if line.split()[0] == str(session) and line.split()[1][0] != "Z"]
+
+
+@needs_ray
+@pytest.mark.slow
+def test_ctrl_c_reaches_a_whole_terminal_and_the_cells_of_a_ray_of_its_own_are_saved(tmp_path: Path) -> None:
+    (tmp_path / "few.yaml").write_text(FEW.replace("steps: 12", "steps: 4000"))
+    line = command("run", "few.yaml", "--tracking", "off", "--checkpoint-every", 0, "--runner", "ray")
+    # A session of its own: Ray's processes and the cells hear Ctrl-C as well, as those in front of a terminal do.
+    driver = subprocess.Popen(line, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True)
+    wait_for(lambda: ray_cluster.saved(tmp_path / "runs") >= 1)
+    os.killpg(driver.pid, signal.SIGINT)
+    _, words = driver.communicate(timeout=60)
+    assert driver.returncode == 75 and words.count("Saving the running cells") == 1 and "Traceback" not in words, words
+    logs = [path.read_text().splitlines() for path in (tmp_path / "runs").glob("cells/*/log.txt")]
+    assert logs and all(log[-1].startswith("stopped after step") for log in logs)
+    assert not list((tmp_path / "runs/claims").iterdir()) and not list((tmp_path / "runs").glob(".seen-*"))
+    wait_for(lambda: not _living(driver.pid), 20)
 
 
 @needs_ray

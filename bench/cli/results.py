@@ -1,5 +1,6 @@
 """`bench leaderboard`, and the ranked rows of a suite."""
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -40,6 +41,8 @@ ByOption = Annotated[
     ),
 ]
 FOR_PROGRAMS = ("csv", "json")
+MANY_CELLS = 500
+"""From so many on a table takes seconds to make, and is kept (`bench.kept`)."""
 
 
 def leaderboard(
@@ -118,6 +121,13 @@ def _table(opened: Opened, metric: str, convention: str, by: str | None, to: str
 
     asked = [repr(opened.suite), metric, convention, by]
     return remembered(opened.store, f"{opened.suite.name}-{digest(asked[1:])[:8]}", cells, asked, make)
+
+
+def make_ready(opened: Opened) -> None:
+    """Make the leaderboard of a large suite that has just been run, so that it is there when it is asked for."""
+    if len(opened.plan.cells) >= MANY_CELLS:
+        with suppress(BenchError):  # `leaderboard` says what is wrong
+            _table(opened, "miou", "fcn", None, "text")
 
 
 def warn(made: Table) -> None:

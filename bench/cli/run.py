@@ -13,6 +13,7 @@ import typer
 from bench.cell import Cell
 from bench.cli.cluster import AddressOption, CpusOption, GpusOption, RunnerOption, cluster
 from bench.cli.display import Display
+from bench.cli.foretold import add_foretold
 from bench.cli.options import (
     DATA,
     STORE,
@@ -26,6 +27,7 @@ from bench.cli.options import (
     open_suite,
 )
 from bench.cli.printing import cell_row, print_json, print_table, say
+from bench.cli.results import make_ready
 from bench.costs import took
 from bench.drive import Options, drive, pending, wanted
 from bench.errors import BenchError, nearest
@@ -229,6 +231,7 @@ def _conclude(opened: Opened, options: Options, outcome: dict[str, str], flag: s
     now = [result for cell_id, kind in outcome.items() if kind == "finished" and (result := opened.store.result(cell_id))]
     if pair := took(now):
         say(f"Predicted {pair[0]:.0f} s for the cells that were measured before; they took {pair[1]:.0f} s.")
+    make_ready(opened)
     say(f"Leaderboard: bench leaderboard {path}{flag}")
     return 3 if states["failed"] else 0
 
@@ -274,6 +277,7 @@ def plan(
         {"id": None, **cell_row(cell), "recipe": cell.recipe.recipe, "state": "no data", "next": reason.splitlines()[0]}
         for cell, reason in opened.plan.blocked
     ]
+    compared = None if made else add_foretold(rows, opened)
     if as_json:
         cells = [*opened.plan.cells, *(cell for cell, _ in opened.plan.blocked)]
         print_json([{**row, "train": cell.recipe.model_dump(mode="json")} for row, cell in zip(rows, cells, strict=True)])
@@ -285,6 +289,8 @@ def plan(
     say(", ".join(f"{count} {state}" for state, count in counts.items()))
     for reason in opened.plan.missing():
         say(reason)
+    if compared:
+        say(compared)
     if made:
         short = Counter(made.verdicts[cell.id] for cell in made.waiting if made.verdicts[cell.id] != "fits")
         say(f"{made.device_hours:.3g} device hours are left, on {made.device}.")

@@ -13,6 +13,7 @@ import typer
 
 from bench import cancel as requests
 from bench.cell import Cell
+from bench.cli.foretold import add_foretold
 from bench.cli.options import (
     DATA,
     STORE,
@@ -56,11 +57,14 @@ def status(
     """
     opened = open_suite(suite, store, data_root, settings, smoke)
     rows = _follow(opened, every, as_json) if watch else _rows(opened, {})
+    compared = None if watch else add_foretold(rows, opened)
     if not watch and as_json:
         print_json(rows)
     elif not watch:
         print_table(rows, title=opened.suite.name, drop_constant=("external", "fraction", "augmentation", "dataset", "detail"))
         say(_counted(rows))
+        if compared:
+            say(compared)
     states = {row["state"] for row in rows}
     raise typer.Exit(3 if "failed" in states else 1 if "damaged" in states else 0)
 

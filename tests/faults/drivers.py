@@ -13,7 +13,7 @@ from tests.faults.stores import FEW, command, environment
 RUNS = """\
 import sys, mlflow
 client = mlflow.MlflowClient(sys.argv[1])
-for run in client.search_runs([client.get_experiment_by_name("few").experiment_id], max_results=1000):
+for run in client.search_runs([client.get_experiment_by_name(sys.argv[2]).experiment_id], max_results=1000):
     curve = client.get_metric_history(run.info.run_id, "loss")
     print(run.data.tags["stridebench.cell"], run.info.status, len(curve))
 """
@@ -42,10 +42,10 @@ def main(folder: Path, drivers: int, seeds: int) -> None:
     check_mirror(store, f"sqlite:///{(store / 'mlflow.db').resolve()}")
 
 
-def check_mirror(store: Path, uri: str) -> None:
+def check_mirror(store: Path, uri: str, suite: str = "few") -> None:
     """Raise AssertionError unless each result has one finished run with its whole curve."""
     done = subprocess.run(
-        [*command()[:1], "-W", "ignore", "-c", RUNS, uri], env=environment(), capture_output=True, text=True, check=True
+        [*command()[:1], "-W", "ignore", "-c", RUNS, uri, suite], env=environment(), capture_output=True, text=True, check=True
     )
     expected = []
     for path in store.glob("cells/*/result.json"):

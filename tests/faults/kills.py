@@ -20,9 +20,11 @@ from tests.faults.stores import FEW, command, environment, files, scores
 
 SUITE = FEW.replace("steps: 12", "steps: 40").replace("[fcn, unet]", "[fcn, unet]\n  seed: [0, 1, 2, 3, 4]")
 FLAGS = ("--tracking", "off", "--checkpoint-every", "0", "--threads", "1", "--device", "cpu", "--device", "cpu")
+KINDS = ("driver", "fork server", "cell", "cell")
+"""What is killed, as often as it stands here: a cell is what most of a night consists of."""
 
 
-def main(folder: Path, kills: int, seed: int = 0, longest_s: float = 12.0) -> Counter[str]:
+def main(folder: Path, kills: int, seed: int = 0, longest_s: float = 6.0) -> Counter[str]:
     """Run the fault; returns how often each kind of process was killed. Raises AssertionError for anything lost."""
     chance = random.Random(seed)
     (folder / "ten.yaml").write_text(SUITE, encoding="utf-8")
@@ -36,10 +38,15 @@ def main(folder: Path, kills: int, seed: int = 0, longest_s: float = 12.0) -> Co
             drivers = [each for each in drivers if each.poll() is None]
             while len(drivers) < 2:
                 drivers.append(_driver(folder, store))
+            if chance.random() < 0.7:  # else whatever there is, which early on are drivers alone
+                _await_cells(drivers)
             time.sleep(chance.uniform(0, longest_s) ** 2 / longest_s)  # short waits are the more frequent ones
-            kind, pid = chance.choice(_targets(drivers))
+            there = _targets(drivers)
+            if not any(there.values()):
+                continue
+            kind = chance.choice([each for each in KINDS if there[each]])
             try:
-                os.kill(pid, signal.SIGKILL)
+                os.kill(chance.choice(there[kind]), signal.SIGKILL)
                 killed[kind] += 1
             except ProcessLookupError:
                 continue
@@ -67,14 +74,17 @@ def _driver(folder: Path, store: Path) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(words, cwd=folder, env=environment(), stderr=log, stdout=log)
 
 
-def _targets(drivers: "list[subprocess.Popen[bytes]]") -> list[tuple[str, int]]:
-    """Kind and number of every process there is to kill; a cell thrice, since it is what most of a night consists of."""
-    found = [("driver", each.pid) for each in drivers]
-    for each in drivers:
-        servers = [pid for pid in _children(each.pid) if "forkserver" in _words(pid)]
-        found += [("fork server", pid) for pid in servers]
-        found += [("cell", pid) for server in servers for pid in _children(server)] * 3
-    return found
+def _await_cells(drivers: "list[subprocess.Popen[bytes]]") -> None:
+    """Return once a cell runs, or no driver does any more."""
+    while not _targets(drivers)["cell"] and any(each.poll() is None for each in drivers):
+        time.sleep(0.05)
+
+
+def _targets(drivers: "list[subprocess.Popen[bytes]]") -> dict[str, list[int]]:
+    """The numbers of all processes there are to kill, by kind."""
+    living = [each.pid for each in drivers if each.poll() is None]
+    servers = [pid for driver in living for pid in _children(driver) if "forkserver" in _words(pid)]
+    return {"driver": living, "fork server": servers, "cell": [pid for server in servers for pid in _children(server)]}
 
 
 def _children(pid: int) -> list[int]:
@@ -96,7 +106,8 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--longest-s", type=float, default=6.0, help="Longest wait between two kills.")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    print(dict(main(given.folder.resolve(), given.kills, given.seed)))
+    print(dict(main(given.folder.resolve(), given.kills, given.seed, given.longest_s)))
     sys.exit(0)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
 
 from bench.errors import BenchError
 from bench.job import Job
@@ -34,7 +35,7 @@ def connect(cluster: Cluster) -> None:
         try:
             with _own_signals():
                 ray.init(address=address, log_to_driver=False, logging_level="ERROR", **local)
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        except (ConnectionError, RuntimeError, ValueError, OSError, RayError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             where = f"--address {address}: no Ray cluster answers there" if address else "--runner ray: Ray cannot be started here"
             raise BenchError(f"{where}: {reason}") from error
