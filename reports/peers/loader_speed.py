@@ -24,6 +24,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch, as the proc
 import numpy as np
 import torch
 from PIL import Image
+from rows import Row, write
 from torch.utils.data import DataLoader, Dataset
 from torchvision import tv_tensors
 from torchvision.transforms import v2
@@ -50,14 +51,17 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=96)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
         layouts.voc(root, args.images, (375, 500), seed=0)
-        compare("voc2012", root, root, args.images, args.rounds)
+        rows = compare("voc2012", root, root, args.images, args.rounds)
         if args.camvid:
-            compare("camvid", args.camvid, root, args.images, args.rounds)
+            rows += compare("camvid", args.camvid, root, args.images, args.rounds)
+    if args.json:
+        write(args.json, rows)
 
 
 class Files(Dataset[tuple[torch.Tensor, torch.Tensor]]):
@@ -102,8 +106,8 @@ def recipe(spec: AugmentationSpec) -> v2.Compose:
     return v2.Compose([*steps, v2.Normalize(MEAN, STD)])
 
 
-def compare(name: str, data_root: Path, place: Path, images: int, rounds: int) -> None:
-    """Time all recipes of both sides on one data set and print the table."""
+def compare(name: str, data_root: Path, place: Path, images: int, rounds: int) -> list[Row]:
+    """Time all recipes of both sides on one data set, print the table and return its rows."""
     entry, spec = DATASETS[name], DatasetSpec(name=name)
     samples = list_samples(entry, data_root, spec, "train")[:images]
     cache = open_cache(prepare(samples, entry, spec, place / f"cache-{name}"))
@@ -124,12 +128,16 @@ def compare(name: str, data_root: Path, place: Path, images: int, rounds: int) -
     print(f"batches of {BATCH} crops of {SIDE} px, {torch.get_num_threads()} threads against {WORKERS} workers, {rounds} rounds")
     print(f"torch {torch.__version__} on {platform.processor() or platform.machine()}, CPU, {datetime.date.today()}")
     print(f"{'ratio':>7}  {'ms/batch':>8}  {'quartiles':>16}  entrant")
+    rows = []
     for label in RECIPES:
         mine = statistics.median(times[label, "Stridebench"])
         for who in ("Stridebench", "DataLoader"):
             low, middle, high = statistics.quantiles(times[label, who], n=4)
             ratio = "" if who == "Stridebench" else f"{middle / mine:.1f}x"
             print(f"{ratio:>7}  {middle:8.1f}  {f'{low:.1f} .. {high:.1f}':>16}  {label}: {who}")
+        theirs = statistics.median(times[label, "DataLoader"])
+        rows.append(Row(f"{name}, a batch: {label}", "ms/batch", mine, theirs, f"DataLoader with {WORKERS} workers"))
+    return rows
 
 
 def timed(

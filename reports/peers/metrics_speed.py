@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from rows import Row, write
 
 from bench.metrics.boundary import boundary_iou_sums, boundary_width
 from bench.metrics.confusion import confusion
@@ -37,14 +38,18 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     labels = read(args.labels, args.void, args.images) if args.labels else draw(args.classes, args.images)
     preds = disturb(labels, args.classes)
+    rows = []
     for classes in (args.classes, 21):
         # With more classes, the same maps: every other column strip takes a new name, so that all classes occur.
         truth, guess = rename(labels, args.classes, classes), rename(preds, args.classes, classes)
-        compare(truth, guess, classes, args.batch, args.rounds)
+        rows += compare(truth, guess, classes, args.batch, args.rounds)
+    if args.json:
+        write(args.json, rows)
 
 
 def read(folder: Path, void: int, count: int) -> Map:
@@ -90,8 +95,8 @@ def rename(maps: Map, classes: int, wanted: int) -> Map:
     return moved
 
 
-def compare(labels: Map, preds: Map, classes: int, batch: int, rounds: int) -> None:
-    """Time all entrants and print ratio, milliseconds an image, and quartiles."""
+def compare(labels: Map, preds: Map, classes: int, batch: int, rounds: int) -> list[Row]:
+    """Time all entrants, print ratio, milliseconds an image, and quartiles, and return the peers' rows."""
     height, width = labels.shape[1:]
     band = boundary_width(height, width)
     entrants: dict[str, Entrant] = {
@@ -131,6 +136,7 @@ def compare(labels: Map, preds: Map, classes: int, batch: int, rounds: int) -> N
             f"{ratio:>7}  {median[name]:8.2f}  {f'{low:.2f} .. {high:.2f}':>15}  {name}"
             + (f" (against {against})" if against else "")
         )
+    return [Row(f"{mine}, {classes} classes", "ms/image", median[mine], median[name], name) for name, (_, mine) in peers.items()]
 
 
 def opencv(classes: int, band: int) -> dict[str, tuple[Entrant, str]]:

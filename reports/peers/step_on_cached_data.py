@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from rows import Row, write
 
 from bench.data import DATASETS
 from bench.data.ahead import Streamed
@@ -40,6 +41,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--steps", type=int, default=40, help="steps a round")
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     if not torch.cuda.is_available():
         raise SystemExit("This measures a GPU, and torch sees none here.")
@@ -71,6 +73,10 @@ def main() -> None:
     for name, values in times.items():
         low, middle, high = statistics.quantiles(values, n=4)
         print(f"{middle / base:7.3f}  {middle:8.2f}  {f'{low:.2f} .. {high:.2f}':>16}  {name}")
+    if args.json:
+        names = [name for name in times if name != "constant batch"]
+        rows = [Row(f"step, {name}", "ms/step", statistics.median(times[name]), base, "constant batch") for name in names]
+        write(args.json, rows)
 
 
 def timed(
