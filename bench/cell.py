@@ -15,6 +15,8 @@ TRAIN_PROTOCOL = 1
 """Raised whenever the same spec would train to other weights."""
 RESAMPLING_PROTOCOL = 2
 """The same of trainings whose augmentation resamples images, and of no others; absent from ids while it was 1."""
+COLOUR_PROTOCOL = 2
+"""The same of trainings whose augmentation changes colours."""
 EVAL_PROTOCOL = 2
 """Raised whenever the same weights would get other scores, or more of them."""
 PROFILE_PROTOCOL = 2
@@ -88,6 +90,7 @@ class Cell:
                 "train": _hashed_recipe(self.train),
             }
             train |= {"resampling": RESAMPLING_PROTOCOL} if self.augmentation.resamples else {}
+            train |= {"colour": COLOUR_PROTOCOL} if self.augmentation.colour else {}
         if self.start is not None:
             train["start"] = self.start.train_id
         return {

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from scipy import stats
 
-from bench.data.augment import augment, cut, locate
+from bench.data.augment import _recoloured, augment, cut, locate
 from bench.data.batches import Batches, by_size
 from bench.data.cache import Cache, normalise
 from bench.data.chance import draw, generator, torch_seed
@@ -165,10 +165,12 @@ def test_a_batch_made_in_one_piece_is_the_one_made_sample_by_sample(painted: Cac
     assert (whole[0] - normalise(images)).abs().max() < 1.3 / (255 * 0.224)
 
 
-@pytest.mark.parametrize("noise", [0.0, 3.0])
-def test_large_crops_are_made_one_by_one_and_are_the_same(painted: Cache, monkeypatch: pytest.MonkeyPatch, noise: float) -> None:
+@pytest.mark.parametrize("spec", [AugmentationSpec(flip=0.5), AugmentationSpec(flip=0.5, noise=3.0, colour=0.3)])
+def test_large_crops_are_made_one_by_one_and_are_the_same(
+    painted: Cache, monkeypatch: pytest.MonkeyPatch, spec: AugmentationSpec
+) -> None:
     """Crops that lie in their images, and such as reach beyond them; mirrored and not."""
-    batches = Batches(painted, np.arange(8), TrainSpec(batch=8, crop=(44, 60)), AugmentationSpec(flip=0.5, noise=noise), 0)
+    batches = Batches(painted, np.arange(8), TrainSpec(batch=8, crop=(44, 60)), spec, 0)
     before = painted.pixels.clone()
     whole = [batches(step) for step in range(3)]
     monkeypatch.setattr("bench.data.batches._LARGE", 44 * 60)
@@ -184,6 +186,20 @@ def test_a_cache_is_not_written_to(painted: Cache) -> None:
         for batch in (1, 3):
             Batches(painted, np.arange(8), TrainSpec(batch=batch, crop=30), spec, 0)(0)
     assert torch.equal(before[0], painted.pixels) and torch.equal(before[1], painted.labels)
+
+
+def test_colour_depends_neither_on_threads_nor_on_the_batch_split() -> None:
+    """Contrast turns about the mean of a sample: a sum that must not be added up in another order."""
+    pixels = torch.randint(0, 256, (3 * 300 * 200, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    images = pixels.view(3, 300, 200, 3)
+    draws, before = draw(1, 4, 3), torch.get_num_threads()
+    made = []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        made.append(_recoloured(images, 0.3, draws))
+        made.append(torch.cat([_recoloured(images[[k]], 0.3, draws.rows(slice(k, k + 1))) for k in range(3)]))
+    torch.set_num_threads(before)
+    assert all(torch.equal(each, made[0]) for each in made)
 
 
 def test_draws_do_not_depend_on_the_batch_split(cache: Cache) -> None:

@@ -1,5 +1,6 @@
 """Data of one's own: `folder` without code, and a module of one's own with an entry."""
 
+import os
 import re
 import subprocess
 import sys
@@ -190,6 +191,16 @@ def test_endings_in_capitals_hidden_files_and_links_to_folders(tmp_path: Path) -
         (tmp_path / "leaves" / kind / "._a.png").write_text("no picture")
     assert names(tmp_path, spec(**WHOLE), "train") == ["a", "near/b"]
     assert names(tmp_path, spec(**WHOLE, images="leaves/photos/*.jpg", labels="leaves/masks/*.png"), "train") == ["a", "near/b"]
+
+
+def test_a_pipe_is_no_picture_and_is_not_waited_for(tmp_path: Path) -> None:
+    pair(tmp_path, "a")
+    pair(tmp_path, "b")
+    photo = next((tmp_path / "leaves/photos").glob("b.*"))
+    photo.unlink()
+    os.mkfifo(photo)
+    with pytest.raises(BenchError, match="the image 'b' of the split 'train' is not there"):
+        names(tmp_path, spec(**WHOLE), "train")
 
 
 def test_absent_folders_are_named(tmp_path: Path) -> None:

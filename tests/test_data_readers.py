@@ -282,3 +282,12 @@ def test_real_voc_labels(real_data: Path) -> None:
     with Image.open(base / f"SegmentationClass/{names[0]}.png") as picture:
         palette = picture.getpalette()
     assert palette is not None and palette[:63] == [shade for colour in VOC.palette for shade in colour]
+
+
+def test_a_picture_too_large_for_the_reader_is_told_apart_from_a_damaged_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "wide.png", noise(30, 40, 3))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    with pytest.raises(BenchError, match=r"wide\.png: has more than 1,000 pixels, the most that are read\. Cut it into tiles\."):
+        read_image(path)

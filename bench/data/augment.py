@@ -129,7 +129,8 @@ def _recoloured(images: Tensor, strength: float, draws: Draws) -> Tensor:
     factors = torch.from_numpy(1 + strength * (2 * draws.uniform[:, 5:8] - 1)).float().to(images.device)
     brightness, contrast, saturation = factors[:, :, None, None, None].unbind(1)
     changed = images * brightness
-    mean = changed.mean(dim=(1, 2, 3), keepdim=True)
+    # Line by line first: a sum over a whole image is split between threads, and its last bits tell how many there were.
+    mean = changed.mean(dim=(2, 3), keepdim=True).mean(dim=1, keepdim=True)
     changed = mean + (changed - mean) * contrast
     grey = changed.mean(dim=3, keepdim=True)
     return (grey + (changed - grey) * saturation).clamp(0, 255)

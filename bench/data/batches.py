@@ -74,11 +74,8 @@ class Batches:
         return self._laid_out(whole.permute(0, 3, 1, 2)), *rest
 
     def _apart(self, size: tuple[int, int]) -> bool:
-        """Whether a CPU makes sample by sample, which costs it some calls more for each and less for every pixel.
-
-        The numbers are the same, but for colour: a mean over one sample of many adds up in another order.
-        """
-        return self.augmentation.resamples or (not self.augmentation.colour and math.prod(size) >= _LARGE)
+        """Whether a CPU makes sample by sample, which costs it some calls more for each and less for every pixel."""
+        return self.augmentation.resamples or math.prod(size) >= _LARGE
 
     def _laid_out(self, images: Tensor) -> Tensor:
         return images if self.train.channels_last else images.contiguous()

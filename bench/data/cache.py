@@ -68,10 +68,9 @@ class Cache:
         What lies outside an image is `FILL`, void in the labels and 0 in the border weights. A single crop inside its image
         is not copied: it must not be written to.
         """
-        high, wide = size
-        sizes = self.sizes[indices]
         if len(indices) == 1:
             return self._crop(int(indices[0]), top_left[0], size)
+        (high, wide), sizes = size, self.sizes[indices]
         y, x = top_left[:, :1] + np.arange(high), top_left[:, 1:] + np.arange(wide)
         rows = np.clip(y, 0, sizes[:, :1] - 1)
         lines = self.offsets[indices, None] + rows * sizes[:, 1:] + top_left[:, 1:]

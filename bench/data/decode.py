@@ -215,5 +215,8 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise FileError("missing", path, "is not there", "Put it in its place, or unpack the data set again.") from None
-    except (OSError, SyntaxError, ValueError, TypeError, EOFError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError:
+        limit = f"{2 * (Image.MAX_IMAGE_PIXELS or 0):,}"
+        raise FileError("unreadable", path, f"has more than {limit} pixels, the most that are read", "Cut it into tiles.") from None
+    except (OSError, SyntaxError, ValueError, TypeError, EOFError) as error:
         raise FileError("unreadable", path, f"cannot be read as an image: {error}", "Unpack or download this file again.") from None

@@ -100,7 +100,7 @@ def _files(folder: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
             continue
         if path.is_dir() if entry.is_symlink() else entry.is_dir():
             yield from _files(path, (*above, real))
-        else:
+        elif entry.is_symlink() or entry.is_file():  # a pipe would be waited for
             yield path
 
 

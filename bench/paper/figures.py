@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from bench import figures
@@ -22,27 +23,29 @@ class Drawing:
     panels: list[Any]
 
 
-def stride(rows: list[Row]) -> list[Any]:
+Panel = tuple[Any, Callable[..., Any]]
+"""The frame of all that a panel may show, and what draws a part of it ``among`` the whole, so that a family looks alike for every data set."""
+
+
+def stride(rows: list[Row]) -> list[Panel]:
     """Scores and throughput over the output stride."""
     frame = rows_frame(rows)
-    return [figures.stride(frame, metric) for metric in (*_SCORES, "images_per_s")]
+    return [(frame, partial(figures.stride, metric=metric)) for metric in (*_SCORES, "images_per_s")]
 
 
-def tradeoff(rows: list[Row]) -> list[Any]:
+def tradeoff(rows: list[Row]) -> list[Panel]:
     """Scores against throughput."""
     frame = rows_frame(rows)
-    return [figures.tradeoff(frame, "images_per_s", metric) for metric in _SCORES]
+    return [(frame, partial(figures.tradeoff, cost="images_per_s", metric=metric)) for metric in _SCORES]
 
 
-def boundary(rows: list[Row]) -> list[Any]:
+def boundary(rows: list[Row]) -> list[Panel]:
     """Where models go wrong. Raises BenchError when the results hold no such curves."""
-    made: dict[str, Callable[[Any], Any]] = {
-        "trimap": figures.trimap, "distance": figures.distance, "size": figures.sizes,
-    }  # fmt: skip
-    return [draw(breakdown_frame(rows, by)) for by, draw in made.items()]
+    draw = {"trimap": figures.trimap, "distance": figures.distance, "size": figures.sizes}
+    return [(breakdown_frame(rows, by), each) for by, each in draw.items()]
 
 
-FIGURES: dict[str, tuple[str, Callable[[list[Row]], list[Any]]]] = {
+FIGURES: dict[str, tuple[str, Callable[[list[Row]], list[Panel]]]] = {
     "stride": ("Output stride", stride),
     "tradeoff": ("Trade-off", tradeoff),
     "boundary": ("Boundaries", boundary),
@@ -52,9 +55,12 @@ FIGURES: dict[str, tuple[str, Callable[[list[Row]], list[Any]]]] = {
 def drawings(rows: list[Row], name: str) -> Iterator[Drawing]:
     """One of `FIGURES` for each data set that has something to draw; raises BenchError when results lack what it shows."""
     title, make = FIGURES[name]
-    sets = list(dict.fromkeys(row.cells[0].dataset_label for row in rows if row.results))
+    finished = [row for row in rows if row.results]
+    sets = list(dict.fromkeys(row.cells[0].dataset_label for row in finished))
+    panels = make(finished) if finished else []
     for dataset in sets:
-        panels = [panel for panel in make([row for row in rows if row.cells[0].dataset_label == dataset]) if panel.data]
-        if panels:
+        drawn = [draw(frame[frame["dataset"] == dataset], among=frame) for frame, draw in panels]
+        if any(panel.data for panel in drawn):
             suffix = f"_{re.sub('[^A-Za-z0-9.-]+', '_', dataset)[:40]}_{sets.index(dataset) + 1}" if len(sets) > 1 else ""
-            yield Drawing(f"{name}{suffix}", f"{title}, {dataset}" if len(sets) > 1 else title, panels)
+            named = f"{title}, {dataset}" if len(sets) > 1 else title
+            yield Drawing(f"{name}{suffix}", named, [panel for panel in drawn if panel.data])
