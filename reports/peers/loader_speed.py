@@ -6,8 +6,8 @@
 Both sides end at the same batch: 16 crops of 321 px as a normalised (16, 3, 321, 321) float input and (16, 321, 321) labels.
 The peer opens the files, and has two persistent workers, each a process with one thread; Stridebench cuts from its packed cache
 with as many threads. The pictures are JPEGs and palette PNGs of VOC's 500x375 in a temporary folder. A round is a whole epoch
-of either side in an order drawn anew, and gives its mean; medians of the rounds are shown, the ratio to Stridebench first. After the
-other side's turn the first batches find cold caches and sleeping threads: an epoch of few batches measures these.
+of either side in an order drawn anew, and gives its mean; medians of the rounds are shown, the ratio to Stridebench first. After
+the other side's turn the first batches find cold caches and sleeping threads: an epoch of few batches measures these.
 """
 
 import argparse
