@@ -24,7 +24,7 @@ class Drawing:
 
 
 Panel = tuple[Any, Callable[..., Any]]
-"""The frame of all that a panel may show, and what draws a part of it ``among`` the whole: a family looks alike for every data set."""
+"""The frame of all that a panel may show, and what draws a part of it ``among`` the whole: families look alike in all data sets."""
 
 
 def stride(rows: list[Row]) -> list[Panel]:
