@@ -86,10 +86,7 @@ def run(
         {"--address": address, "--gpus-per-cell": gpus_per_cell, "--cpus-per-cell": cpus_per_cell},
         {"--device": device, "--slots": slots > 1, "--threads": threads},
     )
-    if allow_plugins:
-        permit(["1"])
-    opened = open_suite(suite, store, data_root, settings, smoke)
-    check_plugins(opened.plan.cells, opened.suite.document.path, allowed=allow_plugins)
+    opened = _open(suite, store, data_root, settings, smoke, allow_plugins=allow_plugins)
     uri = _uri(tracking, tracking_uri, opened, smoke)
     options = Options(
         opened.data_root,
@@ -122,10 +119,7 @@ def retry(
     data_root: DataOption = DATA,
 ) -> None:
     """Run the failed cells of a suite again, and no others."""
-    if allow_plugins:
-        permit(["1"])
-    opened = open_suite(suite, store, data_root, settings, smoke)
-    check_plugins(opened.plan.cells, opened.suite.document.path, allowed=allow_plugins)
+    opened = _open(suite, store, data_root, settings, smoke, allow_plugins=allow_plugins)
     causes = {cell.id: failure.cause for cell in opened.plan.cells if (failure := opened.store.failure(cell.id)) is not None}
     there = Counter(causes.values())
     for each in cause:
@@ -154,10 +148,7 @@ def rescore(
 
     From the label maps a cell kept (eval.keep_predictions), else with its weights. Nothing is trained.
     """
-    if allow_plugins:
-        permit(["1"])
-    opened = open_suite(suite, store, data_root, settings, smoke)
-    check_plugins(opened.plan.cells, opened.suite.document.path, allowed=allow_plugins)
+    opened = _open(suite, store, data_root, settings, smoke, allow_plugins=allow_plugins)
     uri = _uri(tracking, tracking_uri, opened, smoke)
     options = Options(opened.data_root, uri, trained_only=True, threads=threads, devices=tuple(device))
     trained = Trained(opened.store)
@@ -165,6 +156,15 @@ def rescore(
     if untrained:
         say(f"{untrained} of {len(opened.plan.cells)} cells are not trained yet and are left out; `bench run` trains them.")
     _drive(opened, options, _again(settings, smoke, store))
+
+
+def _open(suite: str, store: Path, data_root: Path, settings: list[str], smoke: bool, *, allow_plugins: bool) -> Opened:
+    """A suite whose code, if it names any, may run."""
+    if allow_plugins:
+        permit(["1"])
+    opened = open_suite(suite, store, data_root, settings, smoke)
+    check_plugins(opened.plan.cells, opened.suite.document.path, allowed=allow_plugins)
+    return opened
 
 
 def _again(settings: list[str], smoke: bool, store: Path) -> str:
