@@ -133,7 +133,7 @@ def _build(
 def spec_of(name: str, settings: list[str], allowed: bool) -> tuple[Any, int]:
     """The spec that a table's name, SUITE:label or a plug-in's name means; None for a torchvision classifier."""
     left, colon, label = name.rpartition(":")
-    if colon and (path := _suite(left)):
+    if colon and (path := suite_named(left)):
         return _from_suite(read_suite(path, settings), label, allowed)
     if not colon and name not in MODELS:
         from bench.models.classifiers import classifier_names
@@ -159,12 +159,13 @@ def spec_of(name: str, settings: list[str], allowed: bool) -> tuple[Any, int]:
     return spec, CLASSES
 
 
-def _suite(name: str) -> Path | None:
+def suite_named(name: str) -> Path | None:
+    """The suite file of that name, None for the name of a model."""
     try:
         path = suite_path(name)
     except BenchError:
         return None
-    return path if path.exists() or path.suffix in (".yaml", ".yml") else None  # an absent file is told of when it is read
+    return path if path.is_file() or path.suffix in (".yaml", ".yml") else None  # an absent file is told of when it is read
 
 
 def _from_suite(suite: Suite, label: str, allowed: bool) -> tuple[Any, int]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.inspect import MOST_PX, spec_of
-from bench.cli.options import JsonOption, suite_path
+from bench.cli.inspect import MOST_PX, spec_of, suite_named
+from bench.cli.options import JsonOption
 from bench.cli.printing import print_json, say, show
 from bench.cli.profile_text import agreement_table, speed_table
 from bench.errors import BenchError
@@ -139,28 +139,19 @@ def _named(
     name: str, size: tuple[int, int] | None, settings: list[str], allowed: bool
 ) -> tuple[list[Configuration], list[ProfileSpec]]:
     suite, _, label = name.rpartition(":")
-    path = _suite(name) or (_suite(suite) if suite else None)
+    path = suite_named(name) or (suite_named(suite) if suite else None)
     if path is None:
         spec, num_classes = spec_of(name, settings, allowed)
         if spec is None:
             raise BenchError(f"{name} is a classifier, which labels no pixels; name a suite or one of `bench list models`")
         return [Configuration(spec.name, unweighted(spec), num_classes, size or (256, 256))], []
     cells = expand(read_suite(path, settings))
-    if not _suite(name):
+    if not suite_named(name):
         if label not in (known := list(dict.fromkeys(cell.model_label for cell in cells))):
             raise BenchError(f"{path} has no model {label!r}. It has {', '.join(known)}.")
         cells = [cell for cell in cells if cell.model_label == label]
     check_plugins(cells, path, allowed=allowed)
     return of_cells(cells, size, path), [cell.profile for cell in cells if cell.profile]
-
-
-def _suite(name: str) -> Path | None:
-    """The suite file of that name, None for the name of a model."""
-    try:
-        path = suite_path(name)
-    except BenchError:
-        return None
-    return path if path.is_file() or path.suffix in (".yaml", ".yml") else None  # an absent file is told of when it is read
 
 
 def _common(field: str, given: object, profiles: list[ProfileSpec], default: object) -> object:
