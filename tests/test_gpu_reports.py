@@ -37,11 +37,11 @@ def test_a_command_is_interrupted_when_its_time_is_up_and_killed_if_it_will_not_
     saves = "import pathlib, sys, time\ntry:\n pathlib.Path(sys.argv[1]).touch(); time.sleep(60)\n"
     saves += "except KeyboardInterrupt:\n pathlib.Path(sys.argv[1]).write_text('saved')"
     begin = time.monotonic()
-    assert gpu.run_until([sys.executable, "-c", saves, str(tmp_path / "mark")], 2) == 75
-    assert (tmp_path / "mark").read_text() == "saved" and time.monotonic() - begin < 20
+    assert gpu.run_until([sys.executable, "-c", saves, str(tmp_path / "mark")], 4) == 75
+    assert (tmp_path / "mark").read_text() == "saved" and time.monotonic() - begin < 40
     monkeypatch.setattr(gpu, "GRACE_S", 0.5)
     deaf = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(60)"
-    assert gpu.run_until([sys.executable, "-c", deaf], 2) == 75 and time.monotonic() - begin < 30
+    assert gpu.run_until([sys.executable, "-c", deaf], 2) == 75 and time.monotonic() - begin < 40
 
 
 def test_finished_cells_come_back_without_weights_and_go_to_a_fresh_machine(gpu: ModuleType, half: Store, tmp_path: Path) -> None:

@@ -469,7 +469,7 @@ def test_an_external_model_stands_beside_trained_cells(tiny_suite: Path, monkeyp
     assert "fcn †" in table and "† trained elsewhere" in table and "6 images, 1 seed" in table and "Augmentation" not in table
     assert call("export", "tiny.yaml", "--format", "csv")[0].count("\n") == 3
     latex = call("export", "tiny.yaml", "--format", "latex")[0]
-    assert re.search(r"fcn \\textdagger\{\}\s*& \\benchnum\{[^}]*/output_stride\}\{4\}", latex)
+    assert re.search(r"fcn \\textdagger\{\}\}\s*& \\benchnum\{[^}]*/output_stride\}\{4\}", latex)
     states = json.loads(call("status", "tiny.yaml", "--json")[0])
     assert [(row["external"], row["state"], row["steps"]) for row in states] == [(False, "finished", 12), (True, "finished", None)]
     assert "Nothing to do: 1 of 1" in call("run", "tiny.yaml", "--tracking", "off")[1]

@@ -123,7 +123,8 @@ def _window(packed: Tensor, first: int, width: int, size: tuple[int, int]) -> Te
     """A view (1, h, w, channels) of packed pixels, from the ``first`` on, in an image of so many pixels' ``width``."""
     apart, *within = packed.stride()
     begin = packed.storage_offset() + first * apart
-    return packed.as_strided((1, *size, *packed.shape[1:]), (width * apart, width * apart, apart, *within), begin)
+    # With the stride of a batch, from which operations choose how their output lies, and so in which order they add up.
+    return packed.as_strided((1, *size, *packed.shape[1:]), (size[0] * width * apart, width * apart, apart, *within), begin)
 
 
 def _blank(images: Tensor, planes: list[Tensor], rows: Tensor, columns: Tensor) -> None:
