@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from bench.errors import BenchError, nearest
 from bench.leaderboard import BOUNDED, COST, PERCENT, SPEED, Row
-from bench.names import find_rows, names, varying
+from bench.names import find_rows, listed, names, varying
 
 Bounds = Literal["range", "pm", "none"]
 BOUNDS: tuple[str, ...] = get_args(Bounds)
@@ -86,6 +86,17 @@ def chosen_columns(rows: list[Row], layout: Layout) -> list[str]:
     if not shown:
         raise BenchError(f"--group-by {layout.group_by} leaves no column; name others with --columns")
     return shown
+
+
+def alike(shown: list[Row], layout: Layout) -> str:
+    """Which rows the chosen columns, and headings, do not tell apart, and what would; "" where there are none."""
+    said = {layout.group_by, *chosen_columns(shown, layout)}
+    words = [{key: str(row.to_json().get(key)) for key in axes(shown)} for row in shown]
+    seen = [{key: word for key, word in each.items() if key in said} for each in words]
+    twins = [place for place, each in enumerate(seen) if layout.columns and seen.count(each) > 1]
+    missing = [key for key in axes(shown) if key not in said and len({words[place][key] for place in twins}) > 1]
+    called = names(shown)
+    return f"{listed(called[each] for each in twins)} read alike; --columns {','.join(missing)} tells them apart" if twins else ""
 
 
 def _usual(rows: list[Row]) -> list[str]:

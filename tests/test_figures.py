@@ -48,6 +48,24 @@ def test_the_stride_figure_holds_the_frame_in_percent() -> None:
     assert figure.layout.xaxis.title.text == "Output stride (px)"
 
 
+def test_a_frame_that_a_figure_does_not_draw_is_refused() -> None:
+    """Also one of rows given as a trimap curve, whose columns have the same names."""
+    rows = frame(width_px=96)
+    draws: list[tuple[object, str]] = [
+        (lambda: figures.trimap(rows), "a frame of rows was given; this figure draws .*'trimap'"),
+        (lambda: figures.sizes(rows), "without side_px"),
+        (lambda: figures.classes(rows), "without class"),
+        (lambda: figures.training(rows), "without label, step"),
+        (lambda: figures.stride(rows, "mio"), "'mio' has no axis. Did you mean 'miou'"),
+        (lambda: figures.stride(rows.drop(columns="family")), "without family"),
+        (lambda: figures.tradeoff(rows, "latency_ms"), "without latency_ms"),
+        (lambda: figures.intervals(rows, "parameters"), "without parameters_low, parameters_high"),
+    ]
+    for draw, told in draws:
+        with pytest.raises(BenchError, match=told):
+            draw()  # type: ignore[operator]
+
+
 def test_scores_may_be_shown_as_shares_of_the_ceiling() -> None:
     figure = figures.stride(frame(), of_ceiling=True)
     (line,) = named(figure, "a")
@@ -118,7 +136,7 @@ def test_text_of_results_is_never_markup() -> None:
         figures.training(table.assign(label=TAG, step=1, loss=1.0)),
     ]
     drawn += [
-        figures.trimap(table.assign(width_px=1)),
+        figures.trimap(table.drop(columns="rank").assign(width_px=1)),
         figures.pictures([(TAG, np.zeros((2, 2, 3), np.uint8))], [(TAG, (0, 0, 0))]),
     ]
     for figure in drawn:

@@ -299,11 +299,14 @@ def test_new_results_are_found_out(bench: Call, paper: Path, tmp_path: Path) -> 
         (["paper.tex", "--set", "title=x"], "was exported with no --set"),
         (["broken.tex"], "broken.tex:1: the comment `bench-table` cannot be read"),
         (["other.tex"], "the tables are of other, not of made"),
+        (["wrong.tex"], "the comment `bench-table` of a table cannot be read"),
+        (["/dev/zero"], "so no LaTeX file"),
     ],
 )  # fmt: skip
 def test_what_is_no_exported_table_is_refused(bench: Call, paper: Path, tmp_path: Path, arguments: list[str], told: str) -> None:
     (tmp_path / "broken.tex").write_text('% bench-table {"version"\n')
     (tmp_path / "other.tex").write_text(paper.read_text().replace('"suite": "made"', '"suite": "other"'))
+    (tmp_path / "wrong.tex").write_text(paper.read_text().replace('"settings": []', '"settings": 5'))
     code, out, err = bench("verify-table", *arguments, "--suite", "made.yaml")
     assert code == 2 and told in err and not out
 
@@ -313,6 +316,7 @@ def test_what_is_no_exported_table_is_refused(bench: Call, paper: Path, tmp_path
     [
         ("61.5", ["61.5"]), (r"\textbf{61.5}", ["61.5"]), ("61{,}5", ["615", "61.5"]), ("1,234.5", ["1234.5"]), (".615", [".615"]),
         (r"\textcolor[rgb]{1,0,0}{61}", ["61"]), (r"$61.5$", ["61.5"]), ("--", []), ("120", ["120"]),
+        ("-61.5", []), ("−61.5", []), ("99/61.5", []), (r"61.5\,\%", ["61.5"]), (r"\num[round-mode=none]{61.5}", ["61.5"]),
     ],
 )  # fmt: skip
 def test_readings_by_hand(shown: str, readings: list[str]) -> None:

@@ -148,7 +148,7 @@ def _summed_otherwise(path: Path) -> None:
         ("cell.json", lambda path: _changed(path, b'"test": "c"', b'"../x": "c"'), "cell.json: its id is None"),
         ("result.json", lambda path: _changed(path, b'"cell_id": "', b'"cell_id": "../'), "result.json: is that of cell '../"),
         ("result.json", lambda path: _changed(path, b'"seed": 0', b'"seed": 1'), "result.json: holds another spec"),
-        ("result.json", lambda path: _changed(path, b'"miou": 0', b'"miou": 1'), "result.json: "),
+        ("result.json", lambda path: _changed(path, b'"miou": 0', b'"miou": 1'), "miou"),
         ("result.json", lambda path: path.write_text("[" * 9999), "result.json: cannot be read"),
         ("per_image.npz", _summed_otherwise, "result.json: its mIoU is"),
         ("per_image.npz", lambda path: path.write_bytes(b"none"), "per_image.npz cannot be read"),

@@ -79,6 +79,12 @@ TAMPERED: dict[str, tuple[Change, list[str]]] = {
         ["Parameters of fcn8s: with 'k' beside it | with 'M' beside it in the export"],
     ),
     "a unit within": (lambda text: text.replace("{0.36} M", "{0.36 k} M"), ["Parameters of fcn8s: 0.36 k | 0.36 in the store"]),
+    "a minus within": (lambda text: text.replace("{61.5}", "{-61.5}"), ["mIoU of fcn8s: -61.5 | 61.5 in the store"]),
+    "a minus before": (
+        lambda text: re.sub(rf"({cell('fcn16s', 'miou')})", r"$-$\1", text),
+        ["mIoU of fcn16s: with a minus | without a minus in the export"],
+    ),
+    "a number before": (lambda text: text.replace("{61.5}", "{99/61.5}"), ["mIoU of fcn8s: 99/61.5 | 61.5 in the store"]),
     "a heading swapped": (
         lambda text: text.replace("Augmentation: none", "Augmentation: all"),
         ["a heading: 'Augmentation: all' | 'Augmentation: none' in the store"],

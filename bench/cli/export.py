@@ -23,7 +23,7 @@ from bench.cli.printing import say
 from bench.cli.results import FOR_PROGRAMS, ByOption, MetricOption, broken_down, ranked, warn
 from bench.errors import BenchError, nearest
 from bench.export import table
-from bench.layout import BOUNDS, Layout, chosen_columns, chosen_rows, split_names
+from bench.layout import BOUNDS, Layout, alike, chosen_columns, chosen_rows, split_names
 from bench.leaderboard import Row
 from bench.marks import weigh
 from bench.paper.breakdown import breakdown
@@ -100,6 +100,8 @@ def export(
         percent is not False,
         _interval(interval or ("pm" if to == "latex" else "range")),
     )
+    if twins := alike(chosen_rows(found, layout), layout):
+        say(f"note: {twins}")
     if to in FIGURES:
         from bench.cli.figures import Page, draw  # the drawing library opens slowly
 

@@ -20,6 +20,9 @@ from bench.paper.scan import scan
 from bench.paper.sheet import Sheet
 from bench.paper.verify import Report, verify
 
+_LONGEST = 16 << 20
+"""Characters that are read of a file at most."""
+
 
 def verify_table(
     files: Annotated[list[Path], typer.Argument(help="LaTeX files: the paper, and those it takes in.", show_default=False)],
@@ -40,14 +43,14 @@ def verify_table(
     opened = open_suite(suite, store, data_root, settings, smoke)
 
     def again(options: dict[str, Any]) -> Sheet:
-        given = options.get("settings", [])
+        try:
+            metric, convention, layout = options["metric"], options["convention"], layout_from_json(options["layout"])
+            given = [str(each) for each in options["settings"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise BenchError(f"the comment `bench-table` of a table cannot be read ({error!r}). Export the table again.") from None
         if given != settings:
             words = " ".join(f"--set {each}" for each in given) or "no --set"
             raise BenchError(f"the table was exported with {words}; check it with the same")
-        try:
-            metric, convention, layout = options["metric"], options["convention"], layout_from_json(options["layout"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise BenchError(f"the comment `bench-table` of a table cannot be read ({error!r}). Export the table again.") from None
         made = {"suite": opened.suite.name, "metric": metric, "convention": convention, "settings": settings}
         made |= ({"by": str(options["by"])} if "by" in options else {}) | ({"smoke": True} if smoke else {})
         rows = ranked(opened, str(metric), str(convention))
@@ -76,9 +79,13 @@ def _as_far_as_there(layout: Layout, rows: list[Row]) -> Layout:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        with path.open(encoding="utf-8", errors="replace") as file:
+            text = file.read(_LONGEST + 1)
     except OSError as error:
         raise BenchError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if len(text) > _LONGEST:
+        raise BenchError(f"{path}: more than {_LONGEST >> 20} million characters, so no LaTeX file. Name the paper's own files.")
+    return text
 
 
 def _print(report: Report, as_json: bool) -> None:

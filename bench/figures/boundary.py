@@ -4,6 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from bench.figures.apart import places
+from bench.figures.expected import expected
 from bench.figures.look import finish, plain, style
 
 
@@ -12,6 +13,7 @@ def trimap(curves: pd.DataFrame, *, among: pd.DataFrame | None = None) -> go.Fig
 
     ``among`` holds all rows where ``curves`` are some of them: each then looks as it does among all.
     """
+    expected(curves, "trimap")
     figure = go.Figure()
     _add_lines(figure, curves, among, "width_px", "miou", "within %{x} px of a boundary<br>mIoU %{y:.1f} %", every=5)
     return finish(figure, "mIoU near boundaries", "Within this of a true boundary (px)", "mIoU (%)")
@@ -22,6 +24,7 @@ def distance(curves: pd.DataFrame, *, among: pd.DataFrame | None = None) -> go.F
 
     The last bin, which has no upper edge, is left out; the axis is logarithmic.
     """
+    expected(curves, "distance")
     figure = go.Figure()
     bounded = curves.dropna(subset=["edge_strides"])
     _add_lines(figure, bounded, among, "edge_strides", "error", "up to %{x} strides away<br>%{y:.1f} % wrong", every=3)
@@ -34,6 +37,7 @@ def distance(curves: pd.DataFrame, *, among: pd.DataFrame | None = None) -> go.F
 
 def sizes(curves: pd.DataFrame, *, among: pd.DataFrame | None = None) -> go.Figure:
     """mIoU over the true objects of a size, by the side of the object: `by="size"`."""
+    expected(curves, "size")
     figure = go.Figure()
     shown = curves.dropna(subset=["miou"])
     sides = sorted(shown["side_px"].unique())

@@ -5,6 +5,7 @@ import plotly.graph_objects as go
 
 from bench.errors import BenchError, nearest
 from bench.figures.apart import apart, places
+from bench.figures.expected import expected
 from bench.figures.look import finish, plain, style
 
 SCORES = {
@@ -24,6 +25,7 @@ def classes(frame: pd.DataFrame, score: str = "iou", *, among: pd.DataFrame | No
     """
     if score not in SCORES:
         raise BenchError(f"{score!r} is not kept for each class.{nearest(score, SCORES)} It is one of {', '.join(SCORES)}.")
+    expected(frame, "class")
     figure = go.Figure()
     shown = frame.dropna(subset=[score]) if score in frame else frame.iloc[:0]
     if shown.empty:

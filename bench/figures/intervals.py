@@ -4,7 +4,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from bench.figures.apart import apart
-from bench.figures.look import COLOURS, QUANTITIES, finish, plain, style
+from bench.figures.expected import axis_of
+from bench.figures.look import COLOURS, finish, plain, style
 
 
 def intervals(frame: pd.DataFrame, metric: str = "miou") -> go.Figure:
@@ -12,7 +13,7 @@ def intervals(frame: pd.DataFrame, metric: str = "miou") -> go.Figure:
 
     ``frame`` is that of `bench.load_results`, ranked by ``metric``, and of one data set.
     """
-    quantity = QUANTITIES[metric]
+    quantity = axis_of(frame, metric, "rank", metric, *(f"{metric}_{end}" for end in ("low", "high") if len(frame)))
     shown = frame.dropna(subset=[metric]).sort_values(metric, ascending=False)
     shown = shown.assign(line=apart(shown["row"], 40))
     figure = go.Figure()

@@ -4,6 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from bench.figures.apart import apart, places
+from bench.figures.expected import axis_of
 from bench.figures.look import DASHES, GREY, QUANTITIES, band, finish, plain, style
 
 _FILLED = ("", "-open", "-open-dot", "-dot")
@@ -16,7 +17,8 @@ def less_data(frame: pd.DataFrame, metric: str = "miou", *, among: pd.DataFrame 
     ``frame`` is that of `bench.load_results`; what was not trained here has no number of images and is left out.
     ``among`` holds all rows where ``frame`` has some of them: each model then looks as it does among all.
     """
-    quantity = QUANTITIES[metric]
+    bounds = (f"{metric}_{end}" for end in ("low", "high") if len(frame))
+    quantity = axis_of(frame, metric, "model", "augmentation", "train_images", metric, *bounds)
     shown = frame.dropna(subset=["train_images", metric])
     sets, looks = shown["dataset"].nunique(), places(shown, ("model",), among)
     known = (shown if among is None else among)["augmentation"]

@@ -5,6 +5,7 @@ import plotly.graph_objects as go
 
 from bench.errors import BenchError
 from bench.figures.apart import places
+from bench.figures.expected import axis_of
 from bench.figures.look import GREY, QUANTITIES, band, finish, plain, stride_axis, style
 
 _SPEED = ("images_per_s", "latency_ms", "latency_p95_ms", "peak_memory_gib")
@@ -20,7 +21,8 @@ def stride(frame: pd.DataFrame, metric: str = "miou", *, of_ceiling: bool = Fals
     """
     if of_ceiling and metric not in _BOUNDED:
         raise BenchError(f"{metric!r} has no ceiling; those that have one: {', '.join(_BOUNDED)}")
-    quantity, column = QUANTITIES[metric], f"{metric}_of_ceiling" if of_ceiling else metric
+    quantity = axis_of(frame, metric, "family", "output_stride", "measured")
+    column = f"{metric}_of_ceiling" if of_ceiling else metric
     shown = frame.dropna(subset=["output_stride", column]) if column in frame else frame.iloc[:0]
     sets, looks = shown["dataset"].nunique(), places(frame, ("family",), among)
     figure = go.Figure()

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from bench.errors import BenchError, nearest
 from bench.figures.apart import places
 from bench.figures.beside import Point, labelled
+from bench.figures.expected import axis_of
 from bench.figures.look import GREY, QUANTITIES, finish, plain, style
 from bench.metrics import METRICS
 
@@ -30,7 +31,7 @@ def tradeoff(
     """
     if cost not in COSTS:
         raise BenchError(f"{cost!r} is no cost.{nearest(cost, COSTS)} It is one of {', '.join(COSTS)}.")
-    x, y = QUANTITIES[cost], QUANTITIES[metric]
+    x, y = QUANTITIES[cost], axis_of(frame, metric, "family", "measured", "parameters", cost, metric)
     shown = frame.dropna(subset=[cost, metric])
     conditions = shown["measured"].fillna("") if cost in _MEASURED else pd.Series("", shown.index)
     groups = list(shown.groupby([shown["dataset"], conditions]))

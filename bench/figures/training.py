@@ -5,6 +5,7 @@ import plotly.graph_objects as go
 
 from bench.errors import BenchError, nearest
 from bench.figures.apart import places
+from bench.figures.expected import expected
 from bench.figures.look import Quantity, finish, plain, style
 from bench.sound import number
 
@@ -24,6 +25,7 @@ def training(curves: pd.DataFrame, value: str = "loss", *, among: pd.DataFrame |
     """
     if value not in CURVES:
         raise BenchError(f"{value!r} is not logged.{nearest(value, CURVES)} It is one of {', '.join(CURVES)}.")
+    expected(curves, "step")
     quantity = CURVES[value]
     for cell, problem in unreadable(curves).items():
         raise BenchError(f"{plain(cell)}: its curve cannot be drawn: {problem}")

@@ -1,6 +1,7 @@
 """A leaderboard taken apart, as a table for a paper: the numbers of its cells get keys from the words beside and above them."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from bench.cell import digest
@@ -18,25 +19,32 @@ _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?!\w)")
 def breakdown(table: Table, rows: list[Row], store: Store, title: str, layout: Layout, options: dict[str, Any]) -> Sheet:
     """The table of `bench export --by`; ``options`` are those of `bench.paper.sheet.sheet`, and "by"."""
     options = {**options, "layout": layout.to_json()}
-    columns = [f"column-{digest(head)[:6]}" for head in table.titles]
-    words = [head in table.left for head in table.titles]
+    before = max(1, next((place for place, head in enumerate(table.titles) if head not in table.left), 1))
+    # Words behind the numbers are sentences, which a page has no room for beside them: they become footnotes of the first cell.
+    kept = [place for place, head in enumerate(table.titles) if place < before or head not in table.left]
+    columns = [f"column-{digest(table.titles[place])[:6]}" for place in kept]
+    notes: list[str] = []
     lines = []
     for cells in table.lines:
-        named = cells[: max(1, words.index(False) if False in words else 1)]  # the words that stand before the numbers
         entries = [
-            Entry([cell] if left else _pieces(cell, name), None, None)
-            for cell, name, left in zip(cells, columns, words, strict=True)
+            Entry([cells[place]] if place < before else _pieces(cells[place], name), None, None)
+            for place, name in zip(kept, columns, strict=True)
         ]
+        if words := "; ".join(cell for place, cell in enumerate(cells) if place not in kept and cell):
+            said = f"{words[0].upper()}{words[1:]}."
+            notes += [] if said in notes else [said]
+            entries[0] = replace(entries[0], note=notes.index(said))
+        named = cells[:before]
         lines.append(Line(f"row-{digest(named)[:6]}", ", ".join(named), "", entries))
     return Sheet(
         title=title,
         options=options,
         layout=layout,
         columns=columns,
-        heads=table.titles,
-        words=words,
+        heads=[table.titles[place] for place in kept],
+        words=[place < before for place in kept],
         lines=lines,
-        notes=[],
+        notes=notes,
         caption=[[note] for note in (*table.notes, *table.warnings)],
         provenance=provenance(rows, store, options),
     )

@@ -8,13 +8,12 @@ from typing import Any
 from bench.marks import Mark
 from bench.paper.finding import OWN_WORDS, Finding
 from bench.paper.latex import GROUP, HEAD, OWN, group_key
-from bench.paper.said import bare_key, letters, plain, quoted, squeezed, without_macros
+from bench.paper.said import bare_key, letters, minuses, plain, quoted, squeezed, without_macros
 from bench.paper.scan import Header, Scan
 from bench.paper.sheet import WHOLE, Sheet
 from bench.paper.texcode import Cell
 from bench.pieces import Number
 from bench.tex import escaped
-from bench.titles import title
 
 _BARE = re.compile(r"[\d\s.,±()%+/-]*\d[\d\s.,±()%+/-]*")
 _BOLD = re.compile(r"\\(?:textbf|mathbf|boldsymbol|bm|bfseries|bf)(?![A-Za-z])")
@@ -81,11 +80,11 @@ def row_findings(scan: Scan, row: list[Seen], head: bool, group: str, values: di
             yield Finding(scan.name, each.line, what, quoted(each.cell.code), OWN_WORDS)
         valued = [key for key in each.keys if key in values]
         if valued and each.rows:
-            yield from _marks(scan, each, valued, values)
+            yield from _marks(scan, each, valued, values, made)
             yield from _beside(scan, each, macros, made)
 
 
-def _marks(scan: Scan, each: Seen, numbers: list[str], values: dict[str, Any]) -> Iterator[Finding]:
+def _marks(scan: Scan, each: Seen, numbers: list[str], values: dict[str, Any], made: Sheet) -> Iterator[Finding]:
     """Bold and underlined where the tests say so, and nowhere else."""
     number, _, name = values[numbers[0]]
     mark: Mark | None = next((values[key][1] for key in numbers if values[key][1]), None)
@@ -93,7 +92,7 @@ def _marks(scan: Scan, each: Seen, numbers: list[str], values: dict[str, Any]) -
     exported = {word for word in ("best", "tied") if re.search(rf"/{word}\s*\}}", each.cell.code)}
     expected = {mark} if mark else set()
     if seen != expected and exported <= expected:  # where the key itself tells of another mark, that has been told
-        what = f"{title(number.column).removesuffix(' %')} of {name}"
+        what = f"{_head(number.column, made)} of {name}"
         yield Finding(scan.name, each.line, what, _SAID.get(seen, _BOTH), f"{_MEANS[mark]} in the store")
 
 
@@ -104,12 +103,21 @@ def _beside(scan: Scan, each: Seen, left: str, made: Sheet) -> Iterator[Finding]
     if line is None or column not in made.columns:
         return
     pieces = line.entries[made.columns.index(column)].pieces
+    what = f"{_head(column, made)} of {line.name}"
     wanted = "".join(letters(escaped(piece)) for piece in pieces if not isinstance(piece, Number))
     found = letters(left)
     if found != wanted and not (found == "%" and made.layout.percent and not wanted):
         told = [f"with {word!r} beside it" if word else "with nothing beside it" for word in (found, wanted)]
-        what = f"{made.heads[made.columns.index(column)].removesuffix(' %')} of {line.name}"
         yield Finding(scan.name, each.line, what, told[0], f"{told[1]} in the export")
+    exported = "".join("<>" if isinstance(piece, Number) else piece for piece in pieces)
+    said = minuses(plain(each.cell.code, keys=True)), minuses(exported)
+    if said[0] != said[1]:
+        here, there = ("with a minus" if count else "without a minus" for count in said)
+        yield Finding(scan.name, each.line, what, here, f"{there} in the export")
+
+
+def _head(column: str, made: Sheet) -> str:
+    return dict(zip(made.columns, made.heads, strict=True))[column].removesuffix(" %")
 
 
 def numbers(scan: Scan, row: list[Seen]) -> Iterator[Finding]:

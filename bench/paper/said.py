@@ -17,6 +17,7 @@ _DRESS = re.compile(
     r"|small|footnotesize|scriptsize|normalsize|large|centering|par|smallskip|noindent|protect|ensuremath|end|begin|toprule|midrule"
     r"|bottomrule|hline|addlinespace)(?![A-Za-z])\*?|\\[,;:! ]|[{}$~\s]+"
 )
+MINUS = r"(?:[-−–]|\\textminus)"
 _SENTENCE = re.compile(r"(?<=\.)\s+")
 
 
@@ -52,6 +53,11 @@ def squeezed(text: str) -> str:
 def letters(code: str) -> str:
     """The letters and percent signs that code shows."""
     return "".join(re.findall(r"[A-Za-z%]", re.sub(r"\\[A-Za-z]+\*?", " ", _DRESS.sub(" ", ARGUMENTS.sub("", code)))))
+
+
+def minuses(keyed: str) -> int:
+    """How many numbers of a cell have a minus before them; each number stands as "<…>". A dash between two is none."""
+    return len(re.findall(rf"(?:^|[(\[,;±]|\\pm){MINUS}+(?=<)", squeezed(keyed)))
 
 
 def sentences(code: str) -> list[tuple[int, str]]:

@@ -8,13 +8,13 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.paper.latex import HEADER, OWN, seal
-from bench.paper.said import ARGUMENTS
+from bench.paper.said import ARGUMENTS, MINUS
 from bench.paper.sheet import VERSION
 from bench.paper.texcode import Code
 
 _HEADER = re.compile(rf"%+\s*{HEADER}\s*(?=\{{)")
 _MADE_BY = re.compile(r"%+\s*stridebench ([^;\s]+);")
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*|\.\d+")
+_NUMBER = re.compile(r"([^\d.]*)(\d+(?:[.,]\d+)*|\.\d+)\D*")
 _OF_THE_TABLE = ("version", "tag", "provenance", "stridebench", "seal")
 """Keys of a header that are no options."""
 
@@ -30,12 +30,12 @@ class Found:
 
     @property
     def readings(self) -> list[str]:
-        """The number as plain decimals, in every way that its commas may be meant; none where there is no number."""
-        plain = re.sub(r"\\[A-Za-z]+\*?|[{}$\s]|\\[,;: ]", "", ARGUMENTS.sub("", self.shown))
-        numbers = _NUMBER.findall(plain)
-        if not numbers:
+        """The number as plain decimals, in every way that its commas may be meant; none unless it is one, without a minus."""
+        plain = re.sub(r"\\[A-Za-z]+\*?(?:\[[^]]*\])?|[{}$\s]|\\[,;: ]", "", ARGUMENTS.sub("", self.shown))
+        number = _NUMBER.fullmatch(plain)
+        if not number or re.search(MINUS, number[1]):
             return []
-        return list(dict.fromkeys([numbers[-1].replace(",", ""), re.sub(r",(?=\d+$)", ".", numbers[-1]).replace(",", "")]))
+        return list(dict.fromkeys([number[2].replace(",", ""), re.sub(r",(?=\d+$)", ".", number[2]).replace(",", "")]))
 
 
 @dataclass(frozen=True)
