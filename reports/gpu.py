@@ -5,8 +5,9 @@
 
 `run` brings the cells of the suites to their results, one after the other. Before the limit it has the cell that is at work save
 and end; the next call goes on from there where the store is still on the machine. Finished cells are copied to OUT/SUITE/store,
-without weights. On a fresh machine `--from OUT` puts them back first, so that only the others are run. `publish` writes
-`table.csv`, `.json`, `.md` and `.tex`, figures as SVG and PDF, and a README with command, device, versions, date and cost.
+without weights; those of `--smoke` to OUT/smoke, which is not for publishing. On a fresh machine `--from OUT` puts them back
+first, so that only the others are run. `publish` writes `table.csv`, `.json`, `.md` and `.tex`, figures as SVG and PDF, and a
+README with command, device, versions, date and cost. It takes suites of this repository alone.
 """
 
 import argparse
@@ -38,17 +39,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     doing = parser.add_subparsers(dest="what", required=True)
     run = doing.add_parser("run", help="run suites for a limited time and leave their results in a folder")
-    run.add_argument("--suite", nargs="+", default=SUITES, help="names or files; three CamVid and ISBI suites unless given")
-    run.add_argument("--data-root", type=Path, required=True)
-    run.add_argument("--store", type=Path, required=True)
-    run.add_argument("--out", type=Path, required=True)
-    run.add_argument("--from", dest="before", type=Path, help="what earlier calls left in --out, to be put back first")
+    suites = "names or files; three CamVid and ISBI suites unless given"
+    run.add_argument("--suite", nargs="+", type=suite_given, default=SUITES, help=suites)
+    run.add_argument("--data-root", type=absolute, required=True)
+    run.add_argument("--store", type=absolute, required=True)
+    run.add_argument("--out", type=absolute, required=True)
+    run.add_argument("--from", dest="before", type=absolute, help="what earlier calls left in --out, to be put back first")
     run.add_argument("--limit-s", type=float, default=590.0, help="time of the whole call")
     run.add_argument("--smoke", action="store_true", help="a few steps on generated data")
     run.add_argument("--slots", type=int, default=1)
     show = doing.add_parser("publish", help="write reports/SUITE/ from what `run` has left")
-    show.add_argument("out", type=Path)
-    show.add_argument("--reports", type=Path, default=ROOT / "reports")
+    show.add_argument("out", type=absolute)
+    show.add_argument("--reports", type=absolute, default=ROOT / "reports")
     args = parser.parse_args()
     try:
         return run_suites(args) if args.what == "run" else publish_all(args.out, args.reports)
@@ -57,12 +59,23 @@ def main() -> int:
         return 2
 
 
+def absolute(name: str) -> Path:
+    """A path from where the caller stands: `bench` itself is run in the repository."""
+    return Path(name).absolute()
+
+
+def suite_given(name: str) -> str:
+    """A file from where the caller stands, or a name, which `bench run` looks for below suites/."""
+    return str(absolute(name)) if Path(name).is_file() else name
+
+
 def run_suites(args: argparse.Namespace) -> int:
     """Run each suite until all is done or the time is up, and copy what has finished."""
     deadline = time.monotonic() + args.limit_s - GRACE_S
-    root = args.store / "smoke" if args.smoke else args.store
-    if args.before:
-        print(f"{restore(args.before, root)} cells put back from {args.before}")
+    # What is only a rehearsal never lies where `publish` and the next real call look.
+    root, out, before = (place / "smoke" if place and args.smoke else place for place in (args.store, args.out, args.before))
+    if before:
+        print(f"{restore(before, root)} cells put back from {before}")
     codes = {0}
     for suite in args.suite:
         if (left_s := deadline - time.monotonic()) <= 0:
@@ -73,7 +86,7 @@ def run_suites(args: argparse.Namespace) -> int:
         code = run_until(words, left_s)
         name = Path(suite).stem
         if code in (0, 3, 75) and (root / "suites" / f"{name}.json").exists():
-            done, total = collect(Store(root), name, args.out)
+            done, total = collect(Store(root), name, out)
             print(f"{name}: {done} of {total} cells have a result", flush=True)
         codes.add(code)
     worst = max(codes - {0, 3, 75}, default=75 if 75 in codes else max(codes))
@@ -90,7 +103,8 @@ def run_until(words: list[str], seconds: float) -> int:
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGINT)
     try:
-        process.wait(timeout=GRACE_S * 0.7)
+        if (code := process.wait(timeout=GRACE_S * 0.7)) in (0, 3):
+            return code  # it was at its last cell
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -112,6 +126,11 @@ def collect(store: Store, suite: str, out: Path) -> tuple[int, int]:
 def restore(kept: Path, root: Path) -> int:
     """Put the finished cells of ``kept/SUITE/store`` into a store that lacks them; returns how many."""
     count = 0
+    for note in kept.glob("*/store/suites/*.json"):
+        # A suite of which nothing is left to run writes none, and would not be collected.
+        if not (place := root / "suites" / note.name).exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(place, note.read_bytes())
     for result in sorted(kept.glob("*/store/cells/*/result.json")):
         place = root / "cells" / result.parent.name
         if not (place / "result.json").exists():
@@ -143,8 +162,8 @@ def publish_all(out: Path, reports: Path) -> int:
 
 def publish_one(store: Store, suite: str, folder: Path) -> None:
     """Results, tables, figures and README of a suite, each by one command from the results; nothing unless all of it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as place:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as place:
         beside = Path(place)
         publish(store, suite, beside / "store")
         for form, ending in TABLES.items():
@@ -152,6 +171,7 @@ def publish_one(store: Store, suite: str, folder: Path) -> None:
         for form in FIGURES:
             export(suite, beside / "store", form, beside / "figures")
         write_whole(beside / "README.md", readme(suite, beside / "store").encode())
+        folder.mkdir(exist_ok=True)
         for made in sorted(beside.iterdir()):
             shutil.rmtree(folder / made.name, ignore_errors=True)
             made.replace(folder / made.name)

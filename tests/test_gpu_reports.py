@@ -35,13 +35,14 @@ def test_a_command_is_interrupted_when_its_time_is_up_and_killed_if_it_will_not_
 ) -> None:
     assert gpu.run_until([sys.executable, "-c", "raise SystemExit(3)"], 30) == 3
     saves = "import pathlib, sys, time\ntry:\n pathlib.Path(sys.argv[1]).touch(); time.sleep(60)\n"
-    saves += "except KeyboardInterrupt:\n pathlib.Path(sys.argv[1]).write_text('saved')"
+    saves += "except KeyboardInterrupt:\n pathlib.Path(sys.argv[1]).write_text('saved'); sys.exit(int(sys.argv[2]))"
     begin = time.monotonic()
-    assert gpu.run_until([sys.executable, "-c", saves, str(tmp_path / "mark")], 4) == 75
+    assert gpu.run_until([sys.executable, "-c", saves, str(tmp_path / "mark"), "75"], 4) == 75
     assert (tmp_path / "mark").read_text() == "saved" and time.monotonic() - begin < 40
+    assert gpu.run_until([sys.executable, "-c", saves, str(tmp_path / "mark"), "0"], 4) == 0  # all was done in the meantime
     monkeypatch.setattr(gpu, "GRACE_S", 0.5)
     deaf = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(60)"
-    assert gpu.run_until([sys.executable, "-c", deaf], 2) == 75 and time.monotonic() - begin < 40
+    assert gpu.run_until([sys.executable, "-c", deaf], 2) == 75 and time.monotonic() - begin < 60
 
 
 def test_finished_cells_come_back_without_weights_and_go_to_a_fresh_machine(gpu: ModuleType, half: Store, tmp_path: Path) -> None:
@@ -92,4 +93,24 @@ def test_a_report_that_cannot_be_made_leaves_nothing_half_written(
     monkeypatch.setattr(gpu, "TABLES", {"xls": "xls"})
     with pytest.raises(BenchError, match="xls was not written: bench: --format xls: unknown format"):
         gpu.publish_one(store, "quickstart", tmp_path / "quickstart")
-    assert list((tmp_path / "quickstart").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_paths_are_from_where_the_caller_stands_and_a_rehearsal_lies_apart(
+    gpu: ModuleType, half: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    half.root.rename(tmp_path / "smoke")
+    gpu.collect(Store(tmp_path / "smoke"), "quickstart", tmp_path / "kept" / "smoke")
+    commands: list[list[str]] = []
+    monkeypatch.setattr(gpu, "run_until", lambda words, seconds: commands.append(words) or 0)
+    Path("mine.yaml").touch()
+    given = ["--suite", "quickstart", "mine.yaml", "--data-root", "data", "--store", "fresh", "--out", "out", "--from", "kept"]
+    monkeypatch.setattr(sys, "argv", ["gpu.py", "run", *given, "--smoke"])
+    assert gpu.main() == 0
+    assert [words[4] for words in commands] == ["quickstart", str(tmp_path / "mine.yaml")]
+    assert str(tmp_path / "fresh") in commands[0] and str(tmp_path / "data") in commands[0]
+    # Nothing was left to run, and what was put back has gone on to the next folder.
+    assert len(list(Path("out/smoke/quickstart/store/cells").glob("*/result.json"))) == 9
+    with pytest.raises(BenchError, match="holds no SUITE/store"):
+        gpu.publish_all(tmp_path / "out", tmp_path / "reports")

@@ -67,6 +67,16 @@ def test_several_models_make_a_list():
         invoke("inspect", "alexnet", "squeezenet1_1", "--picture", "x.png")
 
 
+def test_a_model_whose_suite_names_a_folder_of_ones_own(tmp_path):
+    suite = tmp_path / "own.yaml"
+    suite.write_text(
+        "datasets: {own: {name: folder, images: i, labels: l, classes: [a, b, c], splits: {train: 0.7, val: 0.15, test: 0.15}}}\n"
+        "models: {u: {name: unet, width: 2, depth: 2}}\nmatrix: {dataset: [own], model: [u]}\n"
+    )
+    facts = json.loads(invoke("inspect", f"{suite}:u", "--json").stdout)
+    assert facts["form"] == "unet, 3 classes"
+
+
 def test_a_suites_model_by_its_label(tiny_suite):
     facts = json.loads(invoke("inspect", f"{tiny_suite}:fcn", "--json").stdout)
     assert facts["summary"]["output_stride"] == 8 and facts["summary"]["output"][1] == 7

@@ -91,6 +91,8 @@ def test_two_calls_agree_within_three_percent_or_it_is_a_finding(measured):
         (lambda data: data.update(kind="a cake"), r"other.json: not a result of the throughput protocol. Give a file that"),
         (lambda data: data.update(schema_version=9), "of schema version 9, and this program reads 1"),
         (lambda data: data["models"][0].pop("latency"), r"other.json: models.0.latency: Field required"),
+        (lambda data: data["models"][0]["latency"].update(p50_ms=0), r"models.0.latency.p50_ms: Input should be greater"),
+        (lambda data: data["models"][1]["best"]["of_anchor"].update(value=0), r"models.1.best.of_anchor.value: Input should"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_compared_is_refused(measured, change, message):
@@ -101,6 +103,21 @@ def test_what_cannot_be_compared_is_refused(measured, change, message):
     other.write_text(json.dumps(data))
     with pytest.raises(BenchError, match=message):
         invoke("--compare", path, other)
+
+
+def test_what_is_not_compared_and_what_changed_is_said(measured):
+    path, _ = measured
+    data = json.loads(path.read_text())
+    data["models"][1]["fixed"] = None
+    del data["models"][0]
+    data["conditions"]["torch"] = "9.9"
+    other = path.with_name("fewer.json")
+    other.write_text(json.dumps(data))
+    done = invoke("--compare", path, other)
+    assert done.exit_code == 0 and "Not compared, only in" in done.stdout
+    assert "made.json: fcn 32x48, unet 32x48 at batch 2." in done.stdout and ", then 9.9." in done.stdout
+    assert "made.json: fcn 32x48, unet" in invoke("--compare", other, path, "--json").stderr
+    assert "Not " not in invoke("--compare", path, path).stdout
 
 
 def test_devices_may_differ(measured):

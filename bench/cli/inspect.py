@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 from bench.cli.inspect_text import show
 from bench.cli.options import JsonOption, suite_path
 from bench.cli.printing import print_json, say
-from bench.data import DATASETS
+from bench.data import entry_of
 from bench.errors import BenchError, nearest
 from bench.expand import expand
 from bench.explain import describe
@@ -174,7 +174,7 @@ def _from_suite(suite: Suite, label: str, allowed: bool) -> tuple[Any, int]:
     if label not in found:
         raise BenchError(f"{suite.document.path} has no model {label!r}.{nearest(label, found)} It has {', '.join(found)}.")
     check_plugins([found[label]], suite.document.path, allowed=allowed)
-    return found[label].model, DATASETS[found[label].dataset.name].num_classes
+    return found[label].model, entry_of(found[label].dataset).num_classes
 
 
 def _refusing_small(run: Any, model: str, size: tuple[int, int]) -> Any:

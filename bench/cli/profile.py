@@ -14,7 +14,7 @@ from bench.errors import BenchError
 from bench.expand import expand
 from bench.specs import ProfileSpec
 from bench.store import write_whole
-from bench.throughput.agreement import differences
+from bench.throughput.agreement import changed, differences, left_out
 from bench.throughput.configuration import Configuration, of_cells, told_apart, unweighted
 from bench.throughput.document import Settings, read_document
 from bench.trust import check_plugins, read_suite
@@ -109,9 +109,12 @@ def _compare(names: tuple[Path, Path], as_json: bool) -> None:
     """Exit code 1 where the relative speed of a model differs by more than the tolerance."""
     one, two = (read_document(name) for name in names)
     found = differences(one, two, names)
-    table = agreement_table(found, one.device, two.device)
+    beside = [*changed(one, two), *left_out(one, two, names)]
+    table = agreement_table(found, one.device, two.device, beside)
     if as_json:
         print_json(table.records)
+        for each in beside:
+            say(each)
     else:
         show(table)
     if not all(each.agrees for each in found):

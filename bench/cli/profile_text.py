@@ -24,8 +24,8 @@ def speed_table(made: Document) -> Table:
     )
 
 
-def agreement_table(found: list[Difference], one: str, two: str) -> Table:
-    """The differences of two calls."""
+def agreement_table(found: list[Difference], one: str, two: str, beside: list[str]) -> Table:
+    """The differences of two calls, and below them what there is to say ``beside``."""
     lines = [
         [f"{line.of_anchor:+.1%}", f"{line.raw:+.1%}", line.model, line.figure, "yes" if line.agrees else "NO"] for line in found
     ]
@@ -39,6 +39,7 @@ def agreement_table(found: list[Difference], one: str, two: str) -> Table:
     warnings = [f"{far} of {len(found)} figures are further apart."] if far else []
     if one == two and (moved := sum(abs(line.raw) > TOLERANCE for line in found)):
         warnings.append(f"{moved} of {len(found)} raw speeds are further apart: the device was not as quick in both calls.")
+    warnings += beside
     titles = ["of anchor", "raw", "model", "figure", "agrees"]
     return Table(titles, lines, records, notes, warnings, left=frozenset({"model", "figure"}))
 

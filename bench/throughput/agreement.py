@@ -8,6 +8,8 @@ from bench.throughput.document import Document, Measured
 
 TOLERANCE = 0.03
 """Two calls on one device agree within this."""
+MODES = ("stridebench", "torch", "cuda", "cudnn", "cudnn_benchmark", "cudnn_tf32", "matmul_tf32")
+"""Conditions that may change a speed, and whose change may be what two calls are to show."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,28 @@ def differences(first: Document, second: Document, names: tuple[Path, Path]) -> 
     return found
 
 
+def left_out(first: Document, second: Document, names: tuple[Path, Path]) -> list[str]:
+    """What stands in one of the documents alone and is not compared: a sentence for each document."""
+    said = []
+    for one, other, name in ((first, second, names[0]), (second, first, names[1])):
+        others = {each.key: each for each in other.models}
+        alone = [_name(each) for each in one.models if each.key not in others]
+        alone += [
+            f"{_name(each)} at batch {each.fixed.batch}"
+            for each in one.models
+            if each.fixed and each.key in others and not others[each.key].fixed
+        ]
+        said += [f"Not compared, only in {name}: {', '.join(alone)}."] if alone else []
+    return said
+
+
+def changed(first: Document, second: Document) -> list[str]:
+    """Versions and numerical modes of one device that changed between the calls: a sentence, or none."""
+    pairs = [(mode, first.conditions.get(mode), second.conditions.get(mode)) for mode in MODES]
+    found = [f"{mode} {one}, then {two}" for mode, one, two in pairs if one != two] if first.device == second.device else []
+    return [f"Not the same in both calls: {'; '.join(found)}."] if found else []
+
+
 def _comparable(first: Document, second: Document, names: tuple[Path, Path]) -> None:
     values = [
         (
@@ -58,8 +82,12 @@ def _comparable(first: Document, second: Document, names: tuple[Path, Path]) -> 
             raise BenchError(f"{name}: {names[0]} has {one}, and {names[1]} has {two}; measure both alike")
 
 
+def _name(one: Measured) -> str:
+    return f"{one.label} {one.height_px}x{one.width_px}"
+
+
 def _lines(one: Measured, two: Measured) -> list[Difference]:
-    label = f"{one.label} {one.height_px}x{one.width_px}"
+    label = _name(one)
     if (one.model, one.num_classes) != (two.model, two.num_classes):
         raise BenchError(f"{label} is not the same model in both files; measure both alike")
     passes = one.latency.p50_ms / two.latency.p50_ms - 1

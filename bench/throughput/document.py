@@ -97,16 +97,16 @@ class Visit(Block):
 class Estimate(Block):
     """A figure and its 95 % interval, rounds resampled."""
 
-    value: float
-    low: float
-    high: float
+    value: PositiveFloat
+    low: PositiveFloat
+    high: PositiveFloat
 
 
 class Latency(Block):
     """Quantiles of single passes at batch 1, in milliseconds."""
 
-    p50_ms: float
-    p90_ms: float
+    p50_ms: PositiveFloat
+    p90_ms: PositiveFloat
     p99_ms: float | None
     """None with fewer than a hundred passes, which have no such quantile."""
     passes: int
